@@ -1,0 +1,25 @@
+/** The annex: what is said about the log but is not of it, such as checkpoints and anchors, by name. */
+import { annexKey } from './layout.ts'
+import type { Storage, StorageReader } from './storage.ts'
+
+/** Stores entries durably, all or none. */
+export async function putAnnex(storage: Storage, entries: Readonly<Record<string, Buffer>>): Promise<void> {
+  const batch = storage.batch()
+  for (const [name, value] of Object.entries(entries)) batch.put(annexKey(name), value)
+  await batch.write()
+}
+
+/** Entries whose name begins with `prefix`, by name; backwards and limited where asked for. */
+export async function* listAnnex(
+  reader: StorageReader,
+  prefix: string,
+  options: { reverse?: boolean; limit?: number } = {},
+): AsyncGenerator<[name: string, value: Buffer]> {
+  // Names are ASCII, so 0xff is behind every one of them.
+  const range = {
+    gte: annexKey(prefix),
+    lt: Buffer.concat([annexKey(prefix), Buffer.from([0xff])]),
+    ...options,
+  }
+  for await (const [key, value] of reader.entries(range)) yield [key.toString('utf8', 1), value]
+}

@@ -1,0 +1,142 @@
+/**
+ * Signed checkpoints of the log (C2SP tlog-checkpoint): kept in the annex and, the last one, in a file
+ * outside LevelDB. A log that is shorter than that file says, or has another root at its size, is not the log
+ * that was signed: it is refused.
+ */
+import { open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type Checkpoint, parseCheckpoint, signCheckpoint } from '../tree/checkpoint.ts'
+import { Frontier } from '../tree/frontier.ts'
+import { sameHash } from '../tree/hash.ts'
+import { type NoteSigner, parseNote } from '../tree/signed-note.ts'
+import { listAnnex, putAnnex } from './annex.ts'
+import { LedgerError } from './errors.ts'
+import type { Ledger } from './ledger.ts'
+import { logSize, rootOfSize } from './reader.ts'
+import type { Storage, StorageReader } from './storage.ts'
+
+const prefix = 'checkpoint/'
+const nameOf = (size: number) => prefix + String(size).padStart(16, '0')
+
+/** A checkpoint and the signed note it came in. */
+export interface SignedCheckpoint {
+  checkpoint: Checkpoint
+  note: string
+}
+
+const readNote = (note: string): SignedCheckpoint => ({
+  checkpoint: parseCheckpoint(parseNote(note).text),
+  note,
+})
+
+/** All checkpoints that were signed, by size. */
+export async function* listCheckpoints(reader: StorageReader): AsyncGenerator<SignedCheckpoint> {
+  for await (const [, note] of listAnnex(reader, prefix)) yield readNote(note.toString())
+}
+
+export class Checkpoints {
+  readonly #ledger: Pick<Ledger<never>, 'storage' | 'frontier'>
+  readonly #file: string
+  readonly #origin: string
+  readonly #signer: NoteSigner
+  #last: SignedCheckpoint | undefined
+
+  private constructor(
+    ledger: Pick<Ledger<never>, 'storage' | 'frontier'>,
+    file: string,
+    origin: string,
+    signer: NoteSigner,
+  ) {
+    this.#ledger = ledger
+    this.#file = file
+    this.#origin = origin
+    this.#signer = signer
+  }
+
+  /**
+   * @param file path of the copy outside LevelDB
+   * @throws LedgerError damaged, where the log is not the one of the last checkpoint
+   */
+  static async open(
+    ledger: Pick<Ledger<never>, 'storage' | 'frontier'>,
+    file: string,
+    origin: string,
+    signer: NoteSigner,
+  ): Promise<Checkpoints> {
+    const checkpoints = new Checkpoints(ledger, file, origin, signer)
+    for await (const [, note] of listAnnex(ledger.storage, prefix, { reverse: true, limit: 1 }))
+      checkpoints.#last = readNote(note.toString())
+    await assertContainsCheckpointFile(ledger.storage, file)
+    return checkpoints
+  }
+
+  get last(): SignedCheckpoint | undefined {
+    return this.#last
+  }
+
+  /**
+   * Signs the tree of all that is on disk; the last checkpoint again where nothing is new.
+   *
+   * Dying between the two writes leaves the file one checkpoint behind, which still holds.
+   */
+  async sign(): Promise<SignedCheckpoint | undefined> {
+    const frontier = Frontier.deserialize(this.#ledger.frontier)
+    const { size } = frontier
+    if (size === 0 || this.#last?.checkpoint.size === size) return this.#last
+    const checkpoint = { origin: this.#origin, size, root: frontier.root() }
+    const note = signCheckpoint(checkpoint, [this.#signer])
+    await putAnnex(this.#ledger.storage, { [nameOf(size)]: Buffer.from(note) })
+    await writeDurably(this.#file, note)
+    this.#last = { checkpoint, note }
+    return this.#last
+  }
+}
+
+/** @throws LedgerError damaged, naming both values */
+async function assertContainsCheckpointFile(storage: Storage, file: string): Promise<void> {
+  let note: string
+  try {
+    note = await readFile(file, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw new LedgerError('unavailable', `the checkpoint file ${file} cannot be read`, { cause })
+  }
+  let checkpoint: Checkpoint
+  try {
+    ;({ checkpoint } = readNote(note))
+  } catch (cause) {
+    throw new LedgerError('damaged', `the checkpoint file ${file} is malformed`, { cause })
+  }
+  const size = await logSize(storage)
+  if (size < checkpoint.size)
+    throw new LedgerError(
+      'damaged',
+      `the ledger has ${size} events, but a checkpoint of ${checkpoint.size} events was signed (${file})`,
+    )
+  const root = rootOfSize(storage, checkpoint.size)
+  if (!sameHash(root, checkpoint.root))
+    throw new LedgerError(
+      'damaged',
+      `the first ${checkpoint.size} events of the ledger have root ${root.toString('base64')}, ` +
+        `but a checkpoint with root ${checkpoint.root.toString('base64')} was signed (${file})`,
+    )
+}
+
+/** Replaces a file: whoever reads it finds the old text or the new one, also after a crash. */
+async function writeDurably(file: string, text: string): Promise<void> {
+  const temporary = `${file}.new`
+  const handle = await open(temporary, 'w', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(temporary, file)
+  const directory = await open(dirname(file), 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}

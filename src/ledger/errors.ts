@@ -1,0 +1,18 @@
+/**
+ * What can go wrong, and what the caller does:
+ * `conflict`: another append has moved the stream on: wait for `settled()`, load and decide again.
+ * `exists`: a row that had to be absent is there: tell the user.
+ * `unavailable`: nothing could be read or written, or it is not known whether it was: answer 503, never "inactive".
+ * `locked`: another process has the ledger open. `damaged`: stored bytes are not what was hashed or signed.
+ */
+export type LedgerErrorCode = 'conflict' | 'exists' | 'unavailable' | 'locked' | 'damaged' | 'closed'
+
+export class LedgerError extends Error {
+  readonly code: LedgerErrorCode
+
+  constructor(code: LedgerErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'LedgerError'
+    this.code = code
+  }
+}

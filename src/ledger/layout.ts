@@ -1,0 +1,85 @@
+/**
+ * Where things lie in LevelDB: one prefix byte a kind, big-endian numbers, so that key order is position order.
+ *
+ *     a name                        annex: checkpoints, anchors, what is said about the log but is not of it
+ *     e position(8)                 record
+ *     f                             frontier of the tree: size and left-full subtree hashes
+ *     r key                         row of a read model, written in its event's own batch
+ *     s stream 00 version(4)        position(8) of the event: the unique (stream, version) of compare-and-append
+ *     t level(1) index(8)           tile of the tree, 256 hashes of 32 bytes (fewer in the last of level 1 and up)
+ *     x position(8)                 side record: salt(32) and content; erasable
+ */
+const ascii = (letter: string) => letter.charCodeAt(0)
+const prefix = {
+  annex: ascii('a'),
+  event: ascii('e'),
+  frontier: ascii('f'),
+  row: ascii('r'),
+  stream: ascii('s'),
+  tile: ascii('t'),
+  side: ascii('x'),
+} as const
+
+export type EntryKind = keyof typeof prefix
+
+function writePosition(key: Buffer, position: number, offset: number): void {
+  key.writeUInt32BE(Math.floor(position / 0x1_0000_0000), offset)
+  key.writeUInt32BE(position % 0x1_0000_0000, offset + 4)
+}
+
+function positionKey(kind: number, position: number): Buffer {
+  const key = Buffer.allocUnsafe(9)
+  key[0] = kind
+  writePosition(key, position, 1)
+  return key
+}
+
+export const eventKey = (position: number): Buffer => positionKey(prefix.event, position)
+export const sideKey = (position: number): Buffer => positionKey(prefix.side, position)
+export const frontierKey: Buffer = Buffer.from([prefix.frontier])
+
+export function tileKey(level: number, index: number): Buffer {
+  const key = Buffer.allocUnsafe(10)
+  key[0] = prefix.tile
+  key[1] = level
+  writePosition(key, index, 2)
+  return key
+}
+
+export function streamKey(stream: string, version: number): Buffer {
+  const length = Buffer.byteLength(stream)
+  const key = Buffer.allocUnsafe(length + 6)
+  key[0] = prefix.stream
+  key.write(stream, 1, 'utf8')
+  key[length + 1] = 0
+  key.writeUInt32BE(version, length + 2)
+  return key
+}
+
+export function rowKey(key: Buffer): Buffer {
+  const full = Buffer.allocUnsafe(key.length + 1)
+  full[0] = prefix.row
+  key.copy(full, 1)
+  return full
+}
+
+export const annexKey = (name: string): Buffer => Buffer.from(`a${name}`)
+
+export function encodePosition(position: number): Buffer {
+  const bytes = Buffer.allocUnsafe(8)
+  writePosition(bytes, position, 0)
+  return bytes
+}
+
+export const decodePosition = (bytes: Buffer, offset = 0): number =>
+  bytes.readUInt32BE(offset) * 0x1_0000_0000 + bytes.readUInt32BE(offset + 4)
+
+/** All keys of one kind. */
+export const rangeOf = (kind: EntryKind): { gte: Buffer; lt: Buffer } => ({
+  gte: Buffer.from([prefix[kind]]),
+  lt: Buffer.from([prefix[kind] + 1]),
+})
+
+/** What a key is; undefined for one that this program never writes. */
+export const kindOf = (key: Buffer): EntryKind | undefined => kinds.get(key[0] ?? 0)
+const kinds = new Map(Object.entries(prefix).map(([kind, byte]) => [byte, kind as EntryKind]))

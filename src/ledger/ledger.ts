@@ -1,0 +1,289 @@
+/**
+ * The ledger: append, read, follow.
+ *
+ * An append is checked and encoded at once, in the order of the calls; its bytes join the batch that is being
+ * filled while the one before is on its way to the disk (group commit). When a batch is on disk, `committed$`
+ * emits its events, then the callers' promises resolve: nothing is visible before it is durable.
+ *
+ * If the process dies before the batch is written, nothing of it is there: LevelDB applies a batch whole or
+ * not at all. If a write fails, every append that waits fails with it, and the ledger is opened anew from what
+ * the disk really holds, by the same code that opens it at start.
+ */
+import { hash, randomFillSync } from 'node:crypto'
+import { type Observable, Subject } from 'rxjs'
+import type { EventCodec, Projection, RecordedEvent, Rows } from './codec.ts'
+import { LedgerError } from './errors.ts'
+import { encodePosition, eventKey, frontierKey, rowKey, sideKey, streamKey } from './layout.ts'
+import { readEvents } from './reader.ts'
+import { decodeRecord, encodeRecord } from './record.ts'
+import type { Storage, StorageBatch } from './storage.ts'
+import { TreeWriter } from './tree-writer.ts'
+
+export interface AppendOptions {
+  /** Rows that must not be there yet, also not in a batch under way: unique names. */
+  absentRows?: readonly Buffer[]
+  /** Salt of the side records, 32 bytes; fresh random bytes if left out. */
+  salt?: Buffer
+}
+
+interface PendingBatch<E> {
+  batch: StorageBatch
+  events: RecordedEvent<E>[]
+  /** Streams and unique rows that wait for this batch; nobody else may append to them until it is on disk. */
+  reserved: string[]
+  waiting: { resolve: () => void; reject: (error: unknown) => void }[]
+}
+
+const noAbsentRows: readonly Buffer[] = []
+/** How long after a failed write the next try may be. */
+const retryAfterMs = 1000
+
+export class Ledger<E> {
+  readonly storage: Storage
+  readonly committed$: Observable<readonly RecordedEvent<E>[]>
+  readonly #committed = new Subject<readonly RecordedEvent<E>[]>()
+  readonly #codec: EventCodec<E>
+  readonly #project: Projection<E>
+  #tree: TreeWriter
+  #lastTimeMs: number
+  #durableFrontier: Buffer
+  #filling: PendingBatch<E> | undefined
+  #writing: Promise<void> | undefined
+  #scheduled = false
+  #batchesDone = 0
+  readonly #reserved = new Set<string>()
+  #failure: LedgerError | undefined
+  #retryAtMs = 0
+  #closed = false
+
+  /** @throws LedgerError damaged */
+  constructor(storage: Storage, codec: EventCodec<E>, project: Projection<E>) {
+    this.storage = storage
+    this.#codec = codec
+    this.#project = project
+    this.committed$ = this.#committed.asObservable()
+    this.#tree = TreeWriter.load(storage)
+    this.#durableFrontier = this.#tree.frontierBytes()
+    this.#lastTimeMs = this.#readLastTimeMs()
+  }
+
+  /** Number of events on disk; the next position. */
+  get size(): number {
+    return Number(this.#durableFrontier.readBigUInt64BE(0))
+  }
+
+  /** Frontier of the tree of the events on disk, as src/tree serialises it. */
+  get frontier(): Buffer {
+    return this.#durableFrontier
+  }
+
+  /** The row as it is on disk. @throws LedgerError unavailable */
+  row(key: Buffer): Buffer | undefined {
+    this.#assertReadable()
+    return this.storage.get(rowKey(key))
+  }
+
+  /**
+   * Appends events to a stream that must be at `expectedVersion` (its number of events), all or nothing.
+   *
+   * Resolves with the events at their places once they are on disk. Times never run backwards: an event is
+   * given `nowMs` or the time of the event before it, whichever is later.
+   *
+   * @throws LedgerError conflict, exists, unavailable or closed
+   */
+  append(
+    stream: string,
+    expectedVersion: number,
+    events: readonly E[],
+    nowMs: number,
+    options: AppendOptions = {},
+  ): Promise<readonly RecordedEvent<E>[]> {
+    try {
+      const unavailable = this.#unavailable()
+      if (unavailable) return unavailable
+      const reservations = this.#check(stream, expectedVersion, options.absentRows ?? noAbsentRows)
+      const { recorded, writes, records } = this.#encode(stream, expectedVersion, events, nowMs, options.salt)
+      // From here on nothing throws: the batch holds all of the append or nothing.
+      this.#filling ??= { batch: this.storage.batch(), events: [], reserved: [], waiting: [] }
+      const pending = this.#filling
+      for (const [key, value] of writes) value ? pending.batch.put(key, value) : pending.batch.del(key)
+      for (const record of records) this.#tree.append(record, pending.batch)
+      this.#lastTimeMs = recorded.at(-1)?.timeMs ?? this.#lastTimeMs
+      for (const event of recorded) pending.events.push(event)
+      for (const name of reservations) {
+        this.#reserved.add(name)
+        pending.reserved.push(name)
+      }
+      this.#schedule()
+      return new Promise((resolve, reject) => {
+        pending.waiting.push({ resolve: () => resolve(recorded), reject })
+      })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Resolves when all that was appended until now is on disk, or has failed. */
+  async settled(): Promise<void> {
+    const last = this.#batchesDone + (this.#writing ? 1 : 0) + (this.#filling ? 1 : 0)
+    while (this.#batchesDone < last) await (this.#writing ?? new Promise((resolve) => setImmediate(resolve)))
+  }
+
+  /** Waits for what is under way, then closes. Appends fail from now on. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.settled()
+    this.#committed.complete()
+    await this.storage.close()
+  }
+
+  #check(stream: string, expectedVersion: number, absentRows: readonly Buffer[]): string[] {
+    const conflict = (why: string) =>
+      new LedgerError('conflict', `stream ${stream} is not at version ${expectedVersion}: ${why}`)
+    if (this.#reserved.has(stream)) throw conflict('another append is on its way')
+    if (expectedVersion > 0 && !this.storage.get(streamKey(stream, expectedVersion - 1)))
+      throw conflict('it is shorter')
+    if (this.storage.get(streamKey(stream, expectedVersion))) throw conflict('it is longer')
+    const reservations = [stream]
+    for (const row of absentRows) {
+      const name = `row ${row.toString('latin1')}`
+      if (this.#reserved.has(name) || this.storage.get(rowKey(row)))
+        throw new LedgerError('exists', 'a name that must be unique is taken')
+      reservations.push(name)
+    }
+    return reservations
+  }
+
+  #encode(stream: string, expectedVersion: number, events: readonly E[], nowMs: number, salt?: Buffer) {
+    const writes = new Map<string, [Buffer, Buffer | undefined]>()
+    const set = (key: Buffer, value: Buffer | undefined) =>
+      void writes.set(key.toString('latin1'), [key, value])
+    const rows: Rows = {
+      get: (key) => {
+        const full = rowKey(key)
+        const written = writes.get(full.toString('latin1'))
+        return written ? written[1] : this.storage.get(full)
+      },
+      put: (key, value) => set(rowKey(key), value),
+      del: (key) => set(rowKey(key), undefined),
+    }
+    const records: Buffer[] = []
+    const recorded = events.map((event, index): RecordedEvent<E> => {
+      const position = this.#tree.size + index
+      const version = expectedVersion + index
+      const timeMs = Math.max(nowMs, this.#lastTimeMs)
+      const { code, body, side } = this.#codec.encode(event)
+      const sideRecord = side && Buffer.concat([salt ?? randomFillSync(Buffer.alloc(32)), side])
+      const record = encodeRecord({
+        position,
+        timeMs,
+        type: code,
+        stream,
+        version,
+        body,
+        ...(sideRecord && { commitment: hash('sha256', sideRecord, 'buffer') }),
+      })
+      const result = { position, timeMs, stream, version, event }
+      records.push(record)
+      set(eventKey(position), record)
+      set(streamKey(stream, version), encodePosition(position))
+      if (sideRecord) set(sideKey(position), sideRecord)
+      this.#project(result, rows)
+      return result
+    })
+    return { recorded, records, writes: writes.values() }
+  }
+
+  /** Waits one turn of the event loop, so that all requests of this turn share one fsync. */
+  #schedule(): void {
+    if (this.#writing || this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const pending = this.#filling
+    if (!pending || this.#writing) return
+    this.#filling = undefined
+    const frontier = this.#tree.frontierBytes()
+    pending.batch.put(frontierKey, frontier)
+    this.#writing = pending.batch.write().then(
+      () => {
+        this.#writing = undefined
+        this.#batchesDone++
+        this.#durableFrontier = frontier
+        this.#release(pending)
+        this.#committed.next(pending.events)
+        for (const { resolve } of pending.waiting) resolve()
+        if (this.#filling) this.#flush()
+      },
+      async (cause) => {
+        // Stored or not: nobody knows until the ledger is read again.
+        const failure = new LedgerError('unavailable', 'the ledger could not be written', { cause })
+        this.#failure = failure
+        this.#retryAtMs = performance.now() + retryAfterMs
+        const lost = [pending, ...(this.#filling ? [this.#filling] : [])]
+        this.#filling = undefined
+        await this.#recover()
+        this.#writing = undefined
+        this.#batchesDone += lost.length
+        for (const batch of lost) {
+          this.#release(batch)
+          for (const { reject } of batch.waiting) reject(failure)
+        }
+      },
+    )
+  }
+
+  #release(pending: PendingBatch<E>): void {
+    for (const name of pending.reserved) this.#reserved.delete(name)
+  }
+
+  /** Opens the storage again and takes position, time and tree from it, as at start-up. */
+  async #recover(): Promise<void> {
+    try {
+      const known = this.size
+      await this.storage.reopen()
+      this.#tree = TreeWriter.load(this.storage)
+      this.#durableFrontier = this.#tree.frontierBytes()
+      this.#lastTimeMs = this.#readLastTimeMs()
+      this.#failure = undefined
+      // Stored, but not acknowledged: those who follow must hear of it all the same.
+      const unheard: RecordedEvent<E>[] = []
+      for await (const event of readEvents(this.storage, this.#codec, known, this.size)) unheard.push(event)
+      if (unheard.length > 0) this.#committed.next(unheard)
+    } catch (cause) {
+      this.#failure = new LedgerError('unavailable', 'the ledger could not be opened again', { cause })
+    }
+  }
+
+  /** A rejection while the ledger is closed or failed; the first call after a pause tries to recover. */
+  #unavailable(): Promise<never> | undefined {
+    if (this.#closed) return Promise.reject(new LedgerError('closed', 'the ledger is closed'))
+    if (!this.#failure) return undefined
+    if (!this.#writing && performance.now() >= this.#retryAtMs) {
+      this.#retryAtMs = performance.now() + retryAfterMs
+      this.#writing = this.#recover().then(() => {
+        this.#writing = undefined
+      })
+    }
+    return Promise.reject(this.#failure)
+  }
+
+  #assertReadable(): void {
+    if (this.#closed) throw new LedgerError('closed', 'the ledger is closed')
+    if (this.#failure) throw this.#failure
+  }
+
+  #readLastTimeMs(): number {
+    const size = this.size
+    if (size === 0) return 0
+    const record = this.storage.get(eventKey(size - 1))
+    if (!record) throw new LedgerError('damaged', `the record at position ${size - 1} is missing`)
+    return decodeRecord(record).timeMs
+  }
+}

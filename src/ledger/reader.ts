@@ -1,0 +1,90 @@
+/** Reading the log: by position, by stream, and the tree's proofs; on a directory or on a running server. */
+import { Frontier } from '../tree/frontier.ts'
+import type { Hash } from '../tree/hash.ts'
+import { consistencyProof, inclusionProof, rootAt } from '../tree/tile-proofs.ts'
+import type { EventCodec, RecordedEvent } from './codec.ts'
+import { LedgerError } from './errors.ts'
+import { decodePosition, eventKey, frontierKey, sideKey, streamKey } from './layout.ts'
+import { decodeRecord, type EventRecord } from './record.ts'
+import type { Storage, StorageReader } from './storage.ts'
+import { readTile } from './tree-writer.ts'
+
+const saltBytes = 32
+
+/** Size of the log as its frontier says. */
+export async function logSize(reader: StorageReader): Promise<number> {
+  const frontier = await reader.get(frontierKey)
+  return frontier ? Frontier.deserialize(frontier).size : 0
+}
+
+/** The record bytes of positions `from` up to but not including `to`; stops early where the log has a gap. */
+export async function* readRecords(
+  reader: StorageReader,
+  from: number,
+  to: number,
+): AsyncGenerator<[position: number, record: Buffer]> {
+  if (from >= to) return
+  for await (const [key, value] of reader.entries({ gte: eventKey(from), lt: eventKey(to) }))
+    yield [decodePosition(key, 1), value]
+}
+
+/** Content of the side record at a position, without its salt; undefined where there is none or it was erased. */
+export async function readSide(reader: StorageReader, position: number): Promise<Buffer | undefined> {
+  return (await reader.get(sideKey(position)))?.subarray(saltBytes)
+}
+
+/** Restores the event of a record. */
+export async function restoreEvent<E>(
+  reader: StorageReader,
+  codec: EventCodec<E>,
+  record: EventRecord,
+): Promise<RecordedEvent<E>> {
+  const side = record.commitment && (await readSide(reader, record.position))
+  const { position, timeMs, stream, version } = record
+  return { position, timeMs, stream, version, event: codec.decode(record.type, record.body, side) }
+}
+
+/** Events of positions `from` up to but not including `to`, in order. */
+export async function* readEvents<E>(
+  reader: StorageReader,
+  codec: EventCodec<E>,
+  from: number,
+  to: number,
+): AsyncGenerator<RecordedEvent<E>> {
+  for await (const [, record] of readRecords(reader, from, to))
+    yield await restoreEvent(reader, codec, decodeRecord(record))
+}
+
+/** All events of one stream, in order. */
+export async function* readStream<E>(
+  reader: StorageReader,
+  codec: EventCodec<E>,
+  stream: string,
+): AsyncGenerator<RecordedEvent<E>> {
+  const range = { gte: streamKey(stream, 0), lt: streamKey(stream, 0xffff_ffff) }
+  for await (const [, value] of reader.entries(range)) {
+    const position = decodePosition(value)
+    const record = await reader.get(eventKey(position))
+    if (!record) throw new LedgerError('damaged', `the record at position ${position} is missing`)
+    yield await restoreEvent(reader, codec, decodeRecord(record))
+  }
+}
+
+/** Number of events in a stream: the version the next one will have. */
+export async function streamVersion(reader: StorageReader, stream: string): Promise<number> {
+  const range = { gte: streamKey(stream, 0), lt: streamKey(stream, 0xffff_ffff), reverse: true, limit: 1 }
+  for await (const [key] of reader.entries(range)) return key.readUInt32BE(key.length - 4) + 1
+  return 0
+}
+
+/** Root of the first `size` leaves (RFC 9162 section 2.1.1). @throws LedgerError damaged */
+export const rootOfSize = (storage: Pick<Storage, 'get'>, size: number): Hash =>
+  rootAt((level, index, width) => readTile(storage, level, index, width), size)
+
+/** RFC 9162 section 2.1.3.1. */
+export const proveInclusion = (storage: Pick<Storage, 'get'>, position: number, size: number): Hash[] =>
+  inclusionProof((level, index, width) => readTile(storage, level, index, width), position, size)
+
+/** RFC 9162 section 2.1.4.1. */
+export const proveConsistency = (storage: Pick<Storage, 'get'>, from: number, to: number): Hash[] =>
+  consistencyProof((level, index, width) => readTile(storage, level, index, width), from, to)

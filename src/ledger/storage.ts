@@ -1,0 +1,107 @@
+/** The seam to LevelDB: the only place that knows it, and where tests let writes fail. */
+import { Level } from 'level'
+import { LedgerError } from './errors.ts'
+
+export interface Range {
+  gte: Buffer
+  lt: Buffer
+  reverse?: boolean
+  limit?: number
+}
+
+export interface StorageBatch {
+  put(key: Buffer, value: Buffer): void
+  del(key: Buffer): void
+  /**
+   * Resolves once the whole batch is on disk (fsync). Rejects when it is not, or when that is unknown:
+   * then only reopening tells.
+   */
+  write(): Promise<void>
+}
+
+/** What the audit reads a ledger through: a directory, or a running server. */
+export interface StorageReader {
+  get(key: Buffer): Buffer | undefined | Promise<Buffer | undefined>
+  /** Entries in key order, all of one snapshot. */
+  entries(range: Range): AsyncIterable<[key: Buffer, value: Buffer]>
+}
+
+export interface Storage extends StorageReader {
+  get(key: Buffer): Buffer | undefined
+  batch(): StorageBatch
+  /** Closes and opens again, after a failed write. */
+  reopen(): Promise<void>
+  close(): Promise<void>
+}
+
+const entriesAtOnce = 1000
+
+/** @throws LedgerError locked, unavailable or damaged */
+export async function openStorage(directory: string): Promise<Storage> {
+  const db = new Level<Buffer, Buffer>(directory, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    // Measured on this class of machine: see docs/performance.md.
+    cacheSize: 64 << 20,
+    writeBufferSize: 16 << 20,
+    maxOpenFiles: 4096,
+  })
+  await open(db, directory)
+  return {
+    get(key) {
+      try {
+        return db.getSync(key)
+      } catch (cause) {
+        throw unavailable('the ledger cannot be read', cause)
+      }
+    },
+    async *entries(range) {
+      const iterator = db.iterator(range)
+      try {
+        for (;;) {
+          const entries = await iterator.nextv(entriesAtOnce)
+          if (entries.length === 0) return
+          yield* entries
+        }
+      } catch (cause) {
+        throw unavailable('the ledger cannot be read', cause)
+      } finally {
+        await iterator.close()
+      }
+    },
+    batch() {
+      const batch = db.batch()
+      return {
+        put: (key, value) => void batch.put(key, value),
+        del: (key) => void batch.del(key),
+        write: () => batch.write({ sync: true }),
+      }
+    },
+    async reopen() {
+      await db.close()
+      await open(db, directory)
+    },
+    close: () => db.close(),
+  }
+}
+
+const unavailable = (message: string, cause: unknown) => new LedgerError('unavailable', message, { cause })
+
+async function open(db: Level<Buffer, Buffer>, directory: string): Promise<void> {
+  try {
+    await db.open()
+  } catch (error) {
+    const cause = (error as { cause?: { code?: string; message?: string } }).cause
+    if (cause?.code === 'LEVEL_LOCKED')
+      throw new LedgerError('locked', `the ledger in ${directory} is in use by another process`, { cause })
+    if (cause?.code === 'LEVEL_CORRUPTION')
+      throw new LedgerError('damaged', `the ledger in ${directory} is damaged: ${cause.message}`, { cause })
+    throw new LedgerError(
+      'unavailable',
+      `the ledger in ${directory} cannot be opened: ${cause?.message ?? error}`,
+      {
+        cause,
+      },
+    )
+  }
+}

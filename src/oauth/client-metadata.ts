@@ -1,0 +1,210 @@
+/**
+ * What an administrator writes about a client: SignOn 1.1's form (`clientId`) or RFC 7591 client metadata
+ * (`client_id`), brought into one shape. Unknown members are refused, so that a misspelt one loses nothing.
+ */
+import { isRegistrableRedirectUri } from './redirect-uri.ts'
+import { isScopeToken } from './scope.ts'
+
+export type ClientAuthenticationMethod = 'client_secret_basic' | 'client_secret_post' | 'none'
+
+export interface ClientMetadata {
+  name?: string
+  description?: string
+  /** RFC 7591 `token_endpoint_auth_method`; basic and post are both accepted from a client with a secret. */
+  authenticationMethod: ClientAuthenticationMethod
+  grantTypes: string[]
+  redirectUris: string[]
+  scopes: string[]
+  /** Authorities of tokens that no user stands behind. */
+  authorities: string[]
+  /** Scopes that need no consent page. */
+  autoApproves: string[]
+  /** Names of resource servers, the `aud` of check_token. */
+  resourceIds: string[]
+  accessTokenValiditySeconds?: number
+  refreshTokenValiditySeconds?: number
+  additionalInformation: Record<string, string>
+}
+
+export interface ClientRegistration {
+  clientId: string
+  /** Given in the clear, to be hashed by who registers; never stored. */
+  clientSecret?: string
+  metadata: ClientMetadata
+}
+
+/** One line that says which member is wrong and what is expected. */
+export class ClientMetadataError extends Error {
+  override name = 'ClientMetadataError'
+}
+
+const grantTypes = ['authorization_code', 'client_credentials', 'refresh_token']
+const methods = ['client_secret_basic', 'client_secret_post', 'none']
+const clientIdText = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+const longestValiditySeconds = 10 * 365 * 86_400
+
+type Input = Record<string, unknown>
+/** Reads one member of the input; `where` names it in errors. */
+type Reader<T> = (value: unknown, where: string) => T
+
+const fail = (where: string, expected: string): never => {
+  throw new ClientMetadataError(`${where}: ${expected}`)
+}
+
+const text: Reader<string> = (value, where) =>
+  typeof value === 'string' && value.length > 0 && value.length <= 2000
+    ? value
+    : fail(where, 'text of 1 to 2000 characters is expected')
+
+const list: Reader<string[]> = (value, where) => {
+  const items = typeof value === 'string' ? [value] : value
+  if (
+    !Array.isArray(items) ||
+    items.length > 100 ||
+    !items.every((item) => typeof item === 'string' && item !== '')
+  )
+    return fail(where, 'a list of at most 100 texts is expected')
+  return [...new Set(items as string[])]
+}
+
+const scopeList: Reader<string[]> = (value, where) => {
+  const scopes = list(typeof value === 'string' ? value.split(' ').filter(Boolean) : value, where)
+  const wrong = scopes.find((scope) => !isScopeToken(scope))
+  return wrong === undefined ? scopes : fail(where, `"${wrong}" is not a scope (RFC 6749 section 3.3)`)
+}
+
+const redirectList: Reader<string[]> = (value, where) => {
+  const uris = list(value, where)
+  const wrong = uris.find((uri) => !isRegistrableRedirectUri(uri))
+  return wrong === undefined
+    ? uris
+    : fail(
+        where,
+        `"${wrong}" must be an absolute URI without fragment and user, https or http or a private-use scheme`,
+      )
+}
+
+const grantTypeList: Reader<string[]> = (value, where) => {
+  const types = list(value, where)
+  const wrong = types.find((type) => !grantTypes.includes(type))
+  return wrong === undefined ? types : fail(where, `"${wrong}" is not one of ${grantTypes.join(', ')}`)
+}
+
+const seconds: Reader<number> = (value, where) => {
+  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+  return Number.isInteger(number) && (number as number) >= 1 && (number as number) <= longestValiditySeconds
+    ? (number as number)
+    : fail(where, `whole seconds from 1 to ${longestValiditySeconds} are expected`)
+}
+
+const textMap: Reader<Record<string, string>> = (value, where) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return fail(where, 'an object of texts is expected')
+  const entries = Object.entries(value)
+  if (entries.length > 50 || !entries.every(([, item]) => typeof item === 'string'))
+    return fail(where, 'an object of at most 50 texts is expected')
+  return Object.fromEntries(entries) as Record<string, string>
+}
+
+const method: Reader<ClientAuthenticationMethod> = (value, where) =>
+  methods.includes(value as string)
+    ? (value as ClientAuthenticationMethod)
+    : fail(where, `one of ${methods.join(', ')} is expected`)
+
+const codeOnly: Reader<string[]> = (value, where) => {
+  const types = list(value, where)
+  return types.every((type) => type === 'code') ? types : fail(where, 'only "code" is supported')
+}
+
+interface Member {
+  /** Member of the result; left out: checked, then dropped. */
+  to?: keyof ClientMetadata | 'clientId' | 'clientSecret'
+  read: Reader<unknown>
+}
+
+const clientId = (longest: number): Member => ({
+  to: 'clientId',
+  read: (value, where) =>
+    typeof value === 'string' && value.length <= longest && clientIdText.test(value)
+      ? value
+      : fail(
+          where,
+          `1 to ${longest} printable ASCII characters without space, quote and backslash are expected`,
+        ),
+})
+
+const ownMembers: Readonly<Record<string, Member>> = {
+  clientId: clientId(20),
+  clientSecret: { to: 'clientSecret', read: text },
+  authorizedGrantTypes: { to: 'grantTypes', read: grantTypeList },
+  scopes: { to: 'scopes', read: scopeList },
+  registeredRedirectUris: { to: 'redirectUris', read: redirectList },
+  authorities: { to: 'authorities', read: list },
+  autoApproves: { to: 'autoApproves', read: scopeList },
+  resourceIds: { to: 'resourceIds', read: list },
+  accessTokenValidity: { to: 'accessTokenValiditySeconds', read: seconds },
+  refreshTokenValidity: { to: 'refreshTokenValiditySeconds', read: seconds },
+  description: { to: 'description', read: text },
+  additionalInformation: { to: 'additionalInformation', read: textMap },
+}
+
+const registrationMembers: Readonly<Record<string, Member>> = {
+  client_id: clientId(64),
+  client_secret: { to: 'clientSecret', read: text },
+  client_name: { to: 'name', read: text },
+  token_endpoint_auth_method: { to: 'authenticationMethod', read: method },
+  grant_types: { to: 'grantTypes', read: grantTypeList },
+  response_types: { read: codeOnly },
+  redirect_uris: { to: 'redirectUris', read: redirectList },
+  scope: { to: 'scopes', read: scopeList },
+}
+
+/**
+ * Reads one client.
+ *
+ * RFC 7591 section 2 gives the defaults of the second form: `client_secret_basic`, `authorization_code`.
+ * A client of the first form without a secret is a public one, as it was in 1.1.
+ *
+ * @throws ClientMetadataError naming the member
+ */
+export function parseClientRegistration(input: unknown): ClientRegistration {
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    return fail('client', 'an object is expected')
+  const isRfc7591 = Object.hasOwn(input, 'client_id')
+  const members = isRfc7591 ? registrationMembers : ownMembers
+  const read: Input = {}
+  for (const [name, value] of Object.entries(input)) {
+    const member = Object.hasOwn(members, name) ? members[name] : undefined
+    if (!member) return fail(name, `is not a member of a client (${Object.keys(members).join(', ')})`)
+    if (value === null || value === undefined) continue
+    const parsed = member.read(value, name)
+    if (member.to) read[member.to] = parsed
+  }
+  if (read.clientId === undefined) return fail(isRfc7591 ? 'client_id' : 'clientId', 'is required')
+  const clientId = read.clientId as string
+  const clientSecret = read.clientSecret as string | undefined
+  delete read.clientId
+  delete read.clientSecret
+
+  const metadata: ClientMetadata = {
+    authenticationMethod: isRfc7591 || clientSecret !== undefined ? 'client_secret_basic' : 'none',
+    grantTypes: isRfc7591 ? ['authorization_code'] : [],
+    redirectUris: [],
+    scopes: [],
+    authorities: [],
+    autoApproves: [],
+    resourceIds: [],
+    additionalInformation: {},
+    ...(read as Partial<ClientMetadata>),
+  }
+  if (metadata.grantTypes.includes('authorization_code') && metadata.redirectUris.length === 0)
+    fail(
+      isRfc7591 ? 'redirect_uris' : 'registeredRedirectUris',
+      'the authorization_code grant needs at least one',
+    )
+  if (metadata.grantTypes.includes('client_credentials') && metadata.authenticationMethod === 'none')
+    fail('client_credentials', 'only a client with a secret may use this grant (RFC 6749 section 4.4)')
+  if (metadata.authenticationMethod === 'none' && clientSecret !== undefined)
+    fail('client_secret', 'a client with token_endpoint_auth_method none has no secret')
+  return { clientId, metadata, ...(clientSecret !== undefined && { clientSecret }) }
+}

@@ -1,0 +1,189 @@
+/**
+ * The event vocabulary: all that can ever happen, in the past tense.
+ *
+ * The ledger stores `body` positionally (see event-codec.ts), so the order of `fields` is a format:
+ * append new fields at the end, never reorder, never reuse a code. `side` names the fields that name a
+ * person or hash a secret: they lie outside the hashed record, in an erasable side record.
+ */
+import type { ClientMetadata } from './client-metadata.ts'
+
+/** How a grant came to be (RFC 6749 section 1.3). */
+export type GrantType = 'authorization_code' | 'client_credentials'
+
+/** Why a grant ended. `code_reuse` and `refresh_reuse` are the replays of RFC 9700 sections 4.2 and 4.14. */
+export type RevocationReason = 'client' | 'administrator' | 'logout' | 'code_reuse' | 'refresh_reuse'
+
+export type SessionEndReason = 'logout' | 'administrator'
+
+interface EventFields {
+  /** The server's keys and log name, bound to each other: first event of a ledger, and again when one changes. */
+  'server.opened': {
+    origin: string
+    administratorAddress: string
+    serverAddress: string
+    /** Ed25519 public key that signs checkpoints, 32 bytes, base64url. */
+    checkpointKey: string
+    /** Bitcoin Signed Message of `serverAddress` over the fields above. */
+    signature: string
+  }
+  'client.registered': {
+    clientId: string
+    metadata: ClientMetadata
+    signedAtSeconds: number
+    /** Bitcoin Signed Message of the administrator, see administration.ts. */
+    signature: string
+    side: { secretHash?: string }
+  }
+  'client.removed': { clientId: string; signedAtSeconds: number; signature: string }
+  'user.registered': {
+    subject: string
+    authorities: string[]
+    signedAtSeconds: number
+    signature: string
+    side: { username: string; passwordHash: string }
+  }
+  'user.removed': { subject: string; signedAtSeconds: number; signature: string }
+  'session.started': {
+    subject: string
+    cookieHash: string
+    expiresAtSeconds: number
+    side: { address: string; userAgent: string }
+  }
+  'session.ended': { reason: SessionEndReason }
+  'consent.given': { subject: string; clientId: string; clientVersion: number; scopes: string[] }
+  'code.issued': {
+    codeHash: string
+    clientId: string
+    /** Version of the client's stream at its registration: a client registered anew inherits nothing. */
+    clientVersion: number
+    subject: string
+    session: string
+    scopes: string[]
+    redirectUri: string
+    /** Whether the request named `redirect_uri`: then the token request must name it too (RFC 6749 section 4.1.3). */
+    redirectUriSent: boolean
+    codeChallenge: string | null
+    expiresAtSeconds: number
+  }
+  'code.redeemed': Record<never, never>
+  'token.issued': {
+    grantType: GrantType
+    clientId: string
+    clientVersion: number
+    subject: string | null
+    scopes: string[]
+    accessTokenHash: string
+    accessExpiresAtSeconds: number
+    refreshTokenHash: string | null
+    refreshExpiresAtSeconds: number | null
+  }
+  'token.refreshed': {
+    scopes: string[]
+    accessTokenHash: string
+    accessExpiresAtSeconds: number
+    refreshTokenHash: string
+    refreshExpiresAtSeconds: number
+  }
+  /** The grant and every token of it end. `signature` stands where the administrator asked for it. */
+  'grant.revoked': { reason: RevocationReason; signedAtSeconds: number | null; signature: string | null }
+}
+
+export type EventType = keyof EventFields
+export type EventOf<T extends EventType> = { type: T } & EventFields[T]
+export type Event = { [T in EventType]: EventOf<T> }[EventType]
+
+/** An event at its place in the ledger. */
+export interface Recorded<E = Event> {
+  /** Place in the ledger, from 0, without gaps. */
+  position: number
+  timeMs: number
+  stream: string
+  /** Place in the stream, from 0. */
+  version: number
+  event: E
+}
+
+interface EventLayout {
+  /** Number of the type in the record; never reused. */
+  code: number
+  /** Names in stored order; `:hash` marks base64url text that is stored as bytes. */
+  fields: readonly string[]
+  side?: readonly string[]
+}
+
+export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
+  'server.opened': {
+    code: 1,
+    fields: ['origin', 'administratorAddress', 'serverAddress', 'checkpointKey:hash', 'signature'],
+  },
+  'client.registered': {
+    code: 16,
+    fields: ['clientId', 'metadata', 'signedAtSeconds', 'signature'],
+    side: ['secretHash'],
+  },
+  'client.removed': { code: 17, fields: ['clientId', 'signedAtSeconds', 'signature'] },
+  'user.registered': {
+    code: 32,
+    fields: ['subject', 'authorities', 'signedAtSeconds', 'signature'],
+    side: ['username', 'passwordHash'],
+  },
+  'user.removed': { code: 33, fields: ['subject', 'signedAtSeconds', 'signature'] },
+  'session.started': {
+    code: 48,
+    fields: ['subject', 'cookieHash:hash', 'expiresAtSeconds'],
+    side: ['address', 'userAgent'],
+  },
+  'session.ended': { code: 49, fields: ['reason'] },
+  'consent.given': { code: 64, fields: ['subject', 'clientId', 'clientVersion', 'scopes'] },
+  'code.issued': {
+    code: 80,
+    fields: [
+      'codeHash:hash',
+      'clientId',
+      'clientVersion',
+      'subject',
+      'session',
+      'scopes',
+      'redirectUri',
+      'redirectUriSent',
+      'codeChallenge:hash',
+      'expiresAtSeconds',
+    ],
+  },
+  'code.redeemed': { code: 81, fields: [] },
+  'token.issued': {
+    code: 82,
+    fields: [
+      'grantType',
+      'clientId',
+      'clientVersion',
+      'subject',
+      'scopes',
+      'accessTokenHash:hash',
+      'accessExpiresAtSeconds',
+      'refreshTokenHash:hash',
+      'refreshExpiresAtSeconds',
+    ],
+  },
+  'token.refreshed': {
+    code: 83,
+    fields: [
+      'scopes',
+      'accessTokenHash:hash',
+      'accessExpiresAtSeconds',
+      'refreshTokenHash:hash',
+      'refreshExpiresAtSeconds',
+    ],
+  },
+  'grant.revoked': { code: 84, fields: ['reason', 'signedAtSeconds', 'signature'] },
+}
+
+/** The streams: one per thing whose events must be decided in order. */
+export const streamOf = {
+  server: (address: string) => `server:${address}`,
+  client: (clientId: string) => `client:${clientId}`,
+  user: (subject: string) => `user:${subject}`,
+  session: (id: string) => `session:${id}`,
+  consent: (subject: string, clientId: string) => `consent:${subject}:${clientId}`,
+  grant: (id: string) => `grant:${id}`,
+} as const

@@ -1,0 +1,34 @@
+/** Client credentials grant: RFC 6749 section 4.4. "A refresh token SHOULD NOT be included" (section 4.4.3). */
+import type { Client } from '../client.ts'
+import type { Decision } from '../errors.ts'
+import type { Event } from '../events.ts'
+import { narrowScopes } from '../scope.ts'
+import { type FreshTokens, type TokenAnswer, type TokenLifetimes, tokenAnswer } from './token-answer.ts'
+
+/** @throws OAuthError invalid_scope */
+export function issueToClient(
+  client: Client,
+  scope: string | undefined,
+  tokens: FreshTokens,
+  lifetimes: TokenLifetimes,
+  nowMs: number,
+): Decision<TokenAnswer, Event> {
+  const scopes = narrowScopes(scope, client.metadata.scopes)
+  return {
+    events: [
+      {
+        type: 'token.issued',
+        grantType: 'client_credentials',
+        clientId: client.clientId,
+        clientVersion: client.registeredAtVersion,
+        subject: null,
+        scopes,
+        accessTokenHash: tokens.access.hash,
+        accessExpiresAtSeconds: Math.floor(nowMs / 1000) + lifetimes.accessSeconds,
+        refreshTokenHash: null,
+        refreshExpiresAtSeconds: null,
+      },
+    ],
+    answer: tokenAnswer(tokens, false, scopes, lifetimes.accessSeconds),
+  }
+}

@@ -1,0 +1,76 @@
+/** Refresh token grant with rotation: RFC 6749 section 6, reuse detection as in RFC 9700 section 4.14.2. */
+import type { Client } from '../client.ts'
+import { type Decision, refuse } from '../errors.ts'
+import type { Event } from '../events.ts'
+import { type Grant, isOwnerGone } from '../grant.ts'
+import { narrowScopes } from '../scope.ts'
+import type { User } from '../user.ts'
+import { type FreshTokens, type TokenAnswer, type TokenLifetimes, tokenAnswer } from './token-answer.ts'
+
+export interface RotateRequest {
+  refreshTokenHash: string
+  scope: string | undefined
+}
+
+/**
+ * Rotates a refresh token.
+ *
+ * `successors` are a keyed function of the presented token, so that a retry whose first answer was lost
+ * gets the same tokens again: within `graceMs`, and only while the successor is the live one. Any other use
+ * of a replaced refresh token means that two parties hold it, and revokes the family.
+ *
+ * @throws OAuthError invalid_scope
+ */
+export function rotateRefreshToken(
+  grant: Grant | undefined,
+  request: RotateRequest,
+  client: Client,
+  owner: User | undefined,
+  successors: FreshTokens,
+  lifetimes: TokenLifetimes,
+  graceMs: number,
+  nowMs: number,
+): Decision<TokenAnswer, Event> {
+  const live = grant?.refresh
+  if (!grant || !live) return refuse('invalid_grant', 'the refresh token is not known')
+  if (grant.clientId !== client.clientId || grant.clientVersion !== client.registeredAtVersion)
+    return refuse('invalid_grant', 'the refresh token was issued to another client')
+  if (grant.ended) return refuse('invalid_grant', 'the refresh token was revoked')
+  if (isOwnerGone(grant, owner)) return refuse('invalid_grant', 'the resource owner is no longer known')
+
+  if (live.hash !== request.refreshTokenHash) {
+    const isRetry =
+      grant.rotated?.fromHash === request.refreshTokenHash &&
+      nowMs < grant.rotated.atMs + graceMs &&
+      live.hash === successors.refresh.hash
+    if (isRetry && grant.access) {
+      const leftSeconds = grant.access.expiresAtSeconds - Math.floor(nowMs / 1000)
+      return {
+        events: [],
+        answer: tokenAnswer(successors, true, grant.access.scopes, Math.max(leftSeconds, 0)),
+      }
+    }
+    const { refusal } = refuse('invalid_grant', 'the refresh token was used before; its family is revoked')
+    return {
+      events: [{ type: 'grant.revoked', reason: 'refresh_reuse', signedAtSeconds: null, signature: null }],
+      refusal,
+    }
+  }
+  if (nowMs >= live.expiresAtSeconds * 1000) return refuse('invalid_grant', 'the refresh token has expired')
+
+  const scopes = narrowScopes(request.scope, grant.scopes)
+  const nowSeconds = Math.floor(nowMs / 1000)
+  return {
+    events: [
+      {
+        type: 'token.refreshed',
+        scopes,
+        accessTokenHash: successors.access.hash,
+        accessExpiresAtSeconds: nowSeconds + lifetimes.accessSeconds,
+        refreshTokenHash: successors.refresh.hash,
+        refreshExpiresAtSeconds: nowSeconds + lifetimes.refreshSeconds,
+      },
+    ],
+    answer: tokenAnswer(successors, true, scopes, lifetimes.accessSeconds),
+  }
+}

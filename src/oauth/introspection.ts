@@ -1,0 +1,100 @@
+/** Token introspection (RFC 7662) and SignOn 1.1's check_token: two views of one look-up. */
+import { type Client, isPublic } from './client.ts'
+import { type Grant, isAccessTokenLive, isOwnerGone } from './grant.ts'
+import type { User } from './user.ts'
+
+export interface LiveToken {
+  kind: 'access' | 'refresh'
+  grant: Grant
+  client: Client
+  user: User | undefined
+  scopes: string[]
+  expiresAtSeconds: number
+  issuedAtSeconds: number
+}
+
+/**
+ * A token is live when its grant has not ended, it is the grant's present one, its time is not over, and
+ * client and user are still those it was given to.
+ */
+export function liveToken(
+  hash: string,
+  grant: Grant | undefined,
+  client: Client | undefined,
+  user: User | undefined,
+  nowMs: number,
+): LiveToken | undefined {
+  if (!grant || !client || client.removed || client.registeredAtVersion !== grant.clientVersion)
+    return undefined
+  if (isOwnerGone(grant, user)) return undefined
+  const { access, refresh } = grant
+  if (access && isAccessTokenLive(grant, hash, nowMs))
+    return { kind: 'access', grant, client, user, ...access }
+  if (grant.ended === null && refresh?.hash === hash && nowMs < refresh.expiresAtSeconds * 1000)
+    return {
+      kind: 'refresh',
+      grant,
+      client,
+      user,
+      scopes: grant.scopes,
+      expiresAtSeconds: refresh.expiresAtSeconds,
+      issuedAtSeconds: access?.issuedAtSeconds ?? grant.issuedAtSeconds,
+    }
+  return undefined
+}
+
+/** RFC 7662 section 2.2. */
+export interface Introspection {
+  active: boolean
+  scope?: string
+  client_id?: string
+  username?: string
+  token_type?: 'bearer' | 'refresh_token'
+  exp?: number
+  iat?: number
+  sub?: string
+  aud?: string[]
+  iss?: string
+}
+
+/** Section 2.2: of a token that is not active nothing is said but that. */
+export function introspection(token: LiveToken | undefined, issuer: string): Introspection {
+  if (!token) return { active: false }
+  const { grant, client, user } = token
+  return {
+    active: true,
+    scope: token.scopes.join(' '),
+    client_id: grant.clientId,
+    ...(user?.username !== undefined && { username: user.username }),
+    token_type: token.kind === 'access' ? 'bearer' : 'refresh_token',
+    exp: token.expiresAtSeconds,
+    iat: token.issuedAtSeconds,
+    sub: grant.subject ?? grant.clientId,
+    ...(client.metadata.resourceIds.length > 0 && { aud: client.metadata.resourceIds }),
+    iss: issuer,
+  }
+}
+
+/** The answer of 1.1's `/oauth/check_token`. */
+export interface CheckedToken {
+  active: true
+  user_name?: string
+  scope: string[]
+  authorities: string[]
+  client_id: string
+  exp: number
+  aud?: string[]
+}
+
+export const checkedToken = ({ grant, client, user, scopes, expiresAtSeconds }: LiveToken): CheckedToken => ({
+  active: true,
+  ...(user?.username !== undefined && { user_name: user.username }),
+  scope: scopes,
+  authorities: user ? user.authorities : client.metadata.authorities,
+  client_id: grant.clientId,
+  exp: expiresAtSeconds,
+  ...(client.metadata.resourceIds.length > 0 && { aud: client.metadata.resourceIds }),
+})
+
+/** Only a client that can prove itself may ask (RFC 7662 section 2.1, "MUST also require authorization"). */
+export const mayIntrospect = (client: Client): boolean => !isPublic(client)

@@ -1,0 +1,20 @@
+/**
+ * Tokens are opaque: a fixed prefix that secret scanners recognise, then 256 bits in base64url.
+ * Only their SHA-256 is ever stored, so that the holder can recognise the record and nobody else can guess it.
+ */
+import { hash } from 'node:crypto'
+
+const prefixes = { code: 'cs_ac_', access: 'cs_at_', refresh: 'cs_rt_', session: 'cs_se_' } as const
+
+export type TokenKind = keyof typeof prefixes
+
+/** @param secret 43 characters of base64url: 256 bits */
+export const formatToken = (kind: TokenKind, secret: string): string => prefixes[kind] + secret
+
+const tokenText = /^cs_(?:ac|at|rt|se)_[A-Za-z0-9_-]{43}$/
+
+/** Whether the text can be one of this server's tokens at all; others need no look-up. */
+export const isToken = (text: string): boolean => tokenText.test(text)
+
+/** base64url of the SHA-256 of the token's characters. */
+export const hashToken = (token: string): string => hash('sha256', token, 'base64url')

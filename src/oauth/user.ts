@@ -1,0 +1,71 @@
+/** A resource owner: the fold of the stream of a random subject. */
+import type { Recorded } from './events.ts'
+
+export interface User {
+  subject: string
+  /** Missing where the side record was erased: then nobody can log in as this subject. */
+  username?: string
+  /** argon2id */
+  passwordHash?: string
+  authorities: string[]
+  removed: boolean
+}
+
+export function evolveUser(state: User | undefined, { event }: Recorded): User | undefined {
+  switch (event.type) {
+    case 'user.registered': {
+      const { username, passwordHash } = event.side
+      return {
+        subject: event.subject,
+        ...(username !== undefined && { username }),
+        ...(passwordHash !== undefined && { passwordHash }),
+        authorities: event.authorities,
+        removed: false,
+      }
+    }
+    case 'user.removed':
+      return state && { ...state, removed: true }
+    default:
+      return state
+  }
+}
+
+export interface UserRegistration {
+  username: string
+  password: string
+  authorities: string[]
+}
+
+export class UserError extends Error {
+  override name = 'UserError'
+}
+
+/**
+ * Reads one user of `user create`: `username`, `password`, `authorities`, all required.
+ *
+ * @throws UserError naming the member
+ */
+export function parseUserRegistration(input: unknown): UserRegistration {
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    throw new UserError('user: an object is expected')
+  const { username, password, authorities, ...rest } = input as Record<string, unknown>
+  const unknown = Object.keys(rest)[0]
+  if (unknown !== undefined)
+    throw new UserError(`${unknown}: is not a member of a user (username, password, authorities)`)
+  if (
+    typeof username !== 'string' ||
+    username.length > 256 ||
+    !/^\P{Cc}+$/u.test(username) ||
+    username.trim() !== username
+  )
+    throw new UserError('username: text of 1 to 256 characters without control characters is expected')
+  if (typeof password !== 'string' || password.length === 0 || password.length > 1024)
+    throw new UserError('password: text of 1 to 1024 characters is expected')
+  if (
+    !Array.isArray(authorities) ||
+    authorities.length > 100 ||
+    !authorities.every((item) => typeof item === 'string' && item !== '')
+  )
+    throw new UserError('authorities: a list of at most 100 texts is expected')
+  return { username: username.normalize('NFC'), password, authorities: [...new Set(authorities as string[])] }
+}

@@ -1,0 +1,122 @@
+/**
+ * The durable read models: rows written in the batch of the event they follow from. Deleting them all and
+ * replaying the log gives the same bytes again.
+ *
+ *     s stream                      state of the stream: version(4), then the state
+ *     t SHA-256(32)                 stream of the grant or session that a code, token or cookie belongs to
+ *     u username                    subject; the only place but the side record where the name stands
+ *     h c client 00 position(8)     first events of the grants of a client
+ *     h u subject 00 position(8)    first events of the grants, sessions and consents of a user
+ */
+import type { Projection, Rows } from '../ledger/codec.ts'
+import { evolveClient } from '../oauth/client.ts'
+import { evolveConsent } from '../oauth/consent.ts'
+import type { Event, Recorded } from '../oauth/events.ts'
+import { evolveGrant } from '../oauth/grant.ts'
+import { evolveServer } from '../oauth/server.ts'
+import { evolveSession } from '../oauth/session.ts'
+import { evolveUser } from '../oauth/user.ts'
+import { type States, type StreamKind, stateCodecs } from './state-codec.ts'
+
+/** A stream's state and its version, the number of events it is folded from. */
+export interface Loaded<S> {
+  state: S | undefined
+  version: number
+}
+
+export const evolvers: {
+  readonly [K in StreamKind]: (state: States[K] | undefined, recorded: Recorded) => States[K] | undefined
+} = {
+  server: evolveServer,
+  client: evolveClient,
+  user: evolveUser,
+  session: evolveSession,
+  consent: evolveConsent,
+  grant: evolveGrant,
+}
+
+export const kindOfStream = (stream: string): StreamKind => stream.slice(0, stream.indexOf(':')) as StreamKind
+
+export const stateRowKey = (stream: string): Buffer => Buffer.from(`s${stream}`)
+export const usernameRowKey = (username: string): Buffer => Buffer.from(`u${username}`)
+export const historyRowPrefix = (kind: 'c' | 'u', id: string): Buffer => Buffer.from(`h${kind}${id}\0`)
+
+/** @param hash base64url of a SHA-256 */
+export function tokenRowKey(hash: string): Buffer {
+  const key = Buffer.allocUnsafe(33)
+  key[0] = 0x74
+  key.write(hash, 1, 'base64url')
+  return key
+}
+
+export function encodeLoaded<K extends StreamKind>(kind: K, state: States[K], version: number): Buffer {
+  const bytes = stateCodecs[kind].encode(state)
+  const row = Buffer.allocUnsafe(bytes.length + 4)
+  row.writeUInt32BE(version)
+  bytes.copy(row, 4)
+  return row
+}
+
+export function decodeLoaded<K extends StreamKind>(kind: K, row: Buffer | undefined): Loaded<States[K]> {
+  return row
+    ? { state: stateCodecs[kind].decode(row.subarray(4)), version: row.readUInt32BE() }
+    : { state: undefined, version: 0 }
+}
+
+/** One step of the fold, live, in the cache and in replay alike. */
+export function evolveLoaded<K extends StreamKind>(
+  kind: K,
+  before: Loaded<States[K]>,
+  recorded: Recorded,
+): Loaded<States[K]> {
+  return { state: evolvers[kind](before.state, recorded), version: recorded.version + 1 }
+}
+
+/** The hashes by which an event's holder will come back. */
+function hashesOf(event: Event): (string | null)[] {
+  switch (event.type) {
+    case 'code.issued':
+      return [event.codeHash]
+    case 'token.issued':
+    case 'token.refreshed':
+      return [event.accessTokenHash, event.refreshTokenHash]
+    case 'session.started':
+      return [event.cookieHash]
+    default:
+      return []
+  }
+}
+
+function putHistory(rows: Rows, kind: 'c' | 'u', id: string, position: number): void {
+  const prefix = historyRowPrefix(kind, id)
+  const key = Buffer.allocUnsafe(prefix.length + 8)
+  prefix.copy(key)
+  key.writeBigUInt64BE(BigInt(position), prefix.length)
+  rows.put(key, empty)
+}
+const empty = Buffer.alloc(0)
+
+/** All durable read models of one event. */
+export const projectRows: Projection<Event> = (recorded, rows) => {
+  const { event, stream, position, version } = recorded
+  const kind = kindOfStream(stream)
+  const key = stateRowKey(stream)
+  const before = decodeLoaded(kind, version === 0 ? undefined : rows.get(key))
+  const after = evolveLoaded(kind, before, recorded)
+  if (after.state) rows.put(key, encodeLoaded(kind, after.state, after.version))
+
+  for (const hash of hashesOf(event)) if (hash !== null) rows.put(tokenRowKey(hash), Buffer.from(stream))
+
+  if (event.type === 'user.registered' && event.side.username !== undefined)
+    rows.put(usernameRowKey(event.side.username), Buffer.from(event.subject))
+  if (event.type === 'user.removed') {
+    const username = (before.state as States['user'] | undefined)?.username
+    if (username !== undefined) rows.del(usernameRowKey(username))
+  }
+
+  if (version === 0) {
+    if ('clientId' in event && kind === 'grant') putHistory(rows, 'c', event.clientId, position)
+    if ('subject' in event && kind !== 'user' && event.subject !== null)
+      putHistory(rows, 'u', event.subject, position)
+  }
+}
