@@ -11,10 +11,11 @@ export type TokenKind = keyof typeof prefixes
 /** @param secret 43 characters of base64url: 256 bits */
 export const formatToken = (kind: TokenKind, secret: string): string => prefixes[kind] + secret
 
-const tokenText = /^cs_(?:ac|at|rt|se)_[A-Za-z0-9_-]{43}$/
+const secretText = /^[A-Za-z0-9_-]{43}$/
 
-/** Whether the text can be one of this server's tokens at all; others need no look-up. */
-export const isToken = (text: string): boolean => tokenText.test(text)
+/** Whether the text can be such a token at all: others need no look-up, and no token passes for one of another kind. */
+export const isToken = (kind: TokenKind, text: string): boolean =>
+  text.startsWith(prefixes[kind]) && secretText.test(text.slice(prefixes[kind].length))
 
 /** base64url of the SHA-256 of the token's characters. */
 export const hashToken = (token: string): string => hash('sha256', token, 'base64url')

@@ -1,6 +1,5 @@
 /** Client credentials grant: RFC 6749 section 4.4. "A refresh token SHOULD NOT be included" (section 4.4.3). */
 import type { Client } from '../client.ts'
-import type { Decision } from '../errors.ts'
 import type { Event } from '../events.ts'
 import { narrowScopes } from '../scope.ts'
 import { type FreshTokens, type TokenAnswer, type TokenLifetimes, tokenAnswer } from './token-answer.ts'
@@ -12,7 +11,7 @@ export function issueToClient(
   tokens: FreshTokens,
   lifetimes: TokenLifetimes,
   nowMs: number,
-): Decision<TokenAnswer, Event> {
+): { events: readonly Event[]; answer: TokenAnswer } {
   const scopes = narrowScopes(scope, client.metadata.scopes)
   return {
     events: [

@@ -1,0 +1,126 @@
+/** Administration: events that count only with the administrator's signature over their place and content. */
+import { LedgerError } from '../ledger/errors.ts'
+import { administrationText, isAdministration, sideCommitment } from '../oauth/administration.ts'
+import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
+import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
+import { kindOfStream, usernameRowKey } from '../projections/rows.ts'
+import type { States, StreamKind } from '../projections/state-codec.ts'
+import type { AuthorizationContext } from './context.ts'
+
+/** A signed request as it comes from outside: the event as it will be recorded, and where. */
+export interface AdministrationRequest {
+  stream: string
+  /** Version the event is to have in its stream, as signed. */
+  version: number
+  event: Event
+  /** Salt of the side record, base64url, where the event has one. */
+  salt?: string
+}
+
+export type AdministrationFault = 'malformed' | 'signature' | 'stale' | 'exists' | 'not_found'
+
+export class AdministrationError extends Error {
+  readonly code: AdministrationFault
+
+  constructor(code: AdministrationFault, message: string) {
+    super(message)
+    this.name = 'AdministrationError'
+    this.code = code
+  }
+}
+
+const saltBytes = 32
+
+/** The stream an administration event belongs to; a grant is named by the request itself. */
+function expectedStream(event: Event, requested: string): string | undefined {
+  if ('clientId' in event && event.type.startsWith('client.')) return streamOf.client(event.clientId)
+  if ('subject' in event && event.type.startsWith('user.')) return streamOf.user(event.subject ?? '')
+  return event.type === 'grant.revoked' && requested.startsWith(streamOf.grant('')) ? requested : undefined
+}
+
+/** Takes what JSON brought to the form in which it will be stored, so that what was checked is what is kept. */
+function normalise(event: Event): Event {
+  try {
+    const { code, body, side } = encodeEvent(event)
+    return decodeEvent(code, body, side)
+  } catch {
+    throw new AdministrationError('malformed', 'the event is malformed')
+  }
+}
+
+/**
+ * Checks the signature and appends.
+ *
+ * @throws AdministrationError
+ * @throws LedgerError unavailable
+ */
+export async function administer(
+  context: AuthorizationContext,
+  request: AdministrationRequest,
+): Promise<Recorded> {
+  const { settings, verifyMessage } = context
+  const event = normalise(request.event)
+  const { stream, version } = request
+  if (!isAdministration(event) || expectedStream(event, stream) !== stream)
+    throw new AdministrationError('malformed', 'the event does not belong to this stream')
+  const { side } = encodeEvent(event)
+  if ('side' in request.event !== (side !== undefined))
+    throw new AdministrationError('malformed', 'the side record is missing')
+  const salt = side && Buffer.from(request.salt ?? '', 'base64url')
+  if (salt && salt.length !== saltBytes) throw new AdministrationError('malformed', 'the salt has 32 bytes')
+  const text = administrationText(
+    { origin: settings.origin, stream, version },
+    event,
+    side && salt && sideCommitment(salt, side),
+  )
+  const signature = 'signature' in event ? (event.signature ?? '') : ''
+  if (!verifyMessage(settings.administratorAddress, text, signature))
+    throw new AdministrationError(
+      'signature',
+      `not signed by the administrator ${settings.administratorAddress}`,
+    )
+
+  const { ledger, models, now } = context
+  const present = models.load(kindOfStream(stream), stream)
+  assertPossible(event, present.state)
+  // The signature holds for one version: a race that is lost here cannot be won by trying again.
+  if (present.version !== version)
+    throw new AdministrationError(
+      'stale',
+      `signed for version ${version}, but the stream is at ${present.version}`,
+    )
+  const username = event.type === 'user.registered' ? event.side.username : undefined
+  try {
+    const [recorded] = await ledger.append(stream, version, [event], now(), {
+      ...(username !== undefined && { absentRows: [usernameRowKey(username)] }),
+      ...(salt && { salt }),
+    })
+    return recorded!
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    if (error.code === 'exists')
+      throw new AdministrationError('exists', `the user ${username} exists already`)
+    if (error.code === 'conflict') throw new AdministrationError('stale', 'the stream has just moved on')
+    throw error
+  }
+}
+
+function assertPossible(event: Event, state: States[StreamKind] | undefined): void {
+  const isThere = state !== undefined && !('removed' in state && state.removed)
+  switch (event.type) {
+    case 'client.registered':
+      if (isThere) throw new AdministrationError('exists', `the client ${event.clientId} exists already`)
+      return
+    case 'user.registered':
+      if (state) throw new AdministrationError('exists', 'the subject exists already')
+      return
+    case 'client.removed':
+      if (!isThere) throw new AdministrationError('not_found', 'The client not found.')
+      return
+    case 'user.removed':
+      if (!isThere) throw new AdministrationError('not_found', 'The user not found.')
+      return
+    default:
+      if (!isThere) throw new AdministrationError('not_found', 'The token not found.')
+  }
+}

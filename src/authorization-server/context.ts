@@ -1,0 +1,32 @@
+/** What every use case is given: the ledger, the read models, and the world outside as arguments. */
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Event } from '../oauth/events.ts'
+import type { ReadModels } from '../projections/read-models.ts'
+import type { SecretChecker } from './secret-checker.ts'
+import type { TokenSecrets } from './token-secrets.ts'
+
+export interface AuthorizationSettings {
+  /** Issuer identifier (RFC 8414 section 2). */
+  issuer: string
+  /** Name of the ledger in checkpoints and in all that the administrator signs. */
+  origin: string
+  administratorAddress: string
+  codeSeconds: number
+  accessSeconds: number
+  refreshSeconds: number
+  sessionSeconds: number
+  /** How long a retry of a rotation gets the same successor. */
+  refreshGraceMs: number
+}
+
+export interface AuthorizationContext {
+  ledger: Ledger<Event>
+  models: ReadModels
+  settings: AuthorizationSettings
+  secrets: TokenSecrets
+  secretChecker: SecretChecker
+  /** Milliseconds since 1970. */
+  now: () => number
+  /** Whether `signature` is that of `address` over the text, as a "Bitcoin Signed Message". */
+  verifyMessage: (address: string, text: string, signature: string) => boolean
+}

@@ -1,0 +1,22 @@
+/** Look-up of a token for whoever protects something with it (RFC 7662, check_token of SignOn 1.1). */
+import { streamOf } from '../oauth/events.ts'
+import { type LiveToken, liveToken } from '../oauth/introspection.ts'
+import { hashToken, isToken } from '../oauth/token-format.ts'
+import type { AuthorizationContext } from './context.ts'
+import { ownerOf } from './owner.ts'
+
+/**
+ * The token, if it is live now.
+ *
+ * @throws LedgerError unavailable: a storage that fails is not an inactive token
+ */
+export function findLiveToken(context: AuthorizationContext, token: string): LiveToken | undefined {
+  if (!isToken('access', token) && !isToken('refresh', token)) return undefined
+  const { models, now } = context
+  const hash = hashToken(token)
+  const stream = models.streamOf(hash)
+  if (stream === undefined) return undefined
+  const grant = models.load('grant', stream).state
+  const client = grant && models.load('client', streamOf.client(grant.clientId)).state
+  return liveToken(hash, grant, client, ownerOf(context, grant), now())
+}

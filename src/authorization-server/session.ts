@@ -1,0 +1,82 @@
+/** Browser sessions at this server: log in, recognise, log out. */
+import type { Decision } from '../oauth/errors.ts'
+import { type Event, type SessionEndReason, streamOf } from '../oauth/events.ts'
+import { isSessionLive, type Session } from '../oauth/session.ts'
+import { hashToken, isToken } from '../oauth/token-format.ts'
+import type { User } from '../oauth/user.ts'
+import type { AuthorizationContext } from './context.ts'
+import { decideAndAppend } from './decide-and-append.ts'
+
+export interface LiveSession {
+  session: Session
+  user: User
+}
+
+export interface Browser {
+  /** Address and user agent as seen by the server; they go into the erasable side record. */
+  address: string
+  userAgent: string
+}
+
+const longestUserAgent = 256
+
+/** The session of a cookie, if it is live and its user still there. */
+export function findSession(
+  { models, now }: AuthorizationContext,
+  cookie: string | undefined,
+): LiveSession | undefined {
+  if (cookie === undefined || !isToken('session', cookie)) return undefined
+  const stream = models.streamOf(hashToken(cookie))
+  const session = stream === undefined ? undefined : models.load('session', stream).state
+  if (!session || !isSessionLive(session, now())) return undefined
+  const user = models.load('user', streamOf.user(session.subject)).state
+  return user && !user.removed ? { session, user } : undefined
+}
+
+/** The user of this name and password; undefined for a wrong name as for a wrong password, after equal work. */
+export async function authenticateUser(
+  { models, secretChecker }: AuthorizationContext,
+  username: string,
+  password: string,
+): Promise<User | undefined> {
+  const subject = models.subjectOf(username.normalize('NFC'))
+  const user = subject === undefined ? undefined : models.load('user', streamOf.user(subject)).state
+  const isRight = await secretChecker.check(user?.removed ? undefined : user?.passwordHash, password)
+  return isRight ? user : undefined
+}
+
+/** Starts a session for a user who has just proved to be there; resolves with its cookie. */
+export async function startSession(
+  context: AuthorizationContext,
+  user: User,
+  browser: Browser,
+): Promise<string> {
+  const { ledger, secrets, settings, now } = context
+  const cookie = secrets.create('session')
+  const nowMs = now()
+  const started: Event = {
+    type: 'session.started',
+    subject: user.subject,
+    cookieHash: cookie.hash,
+    expiresAtSeconds: Math.floor(nowMs / 1000) + settings.sessionSeconds,
+    side: { address: browser.address, userAgent: browser.userAgent.slice(0, longestUserAgent) },
+  }
+  await ledger.append(streamOf.session(secrets.identifier()), 0, [started], nowMs)
+  return cookie.token
+}
+
+export async function endSession(
+  context: AuthorizationContext,
+  session: Session,
+  reason: SessionEndReason,
+): Promise<void> {
+  await decideAndAppend(
+    context,
+    'session',
+    streamOf.session(session.id),
+    (state): Decision<void, Event> => ({
+      events: !state || state.endedAtSeconds !== null ? [] : [{ type: 'session.ended', reason }],
+      answer: undefined,
+    }),
+  )
+}

@@ -1,0 +1,67 @@
+/** Random tokens, and the successors of refresh tokens. */
+import { createHmac, createSecretKey, type KeyObject, randomFillSync } from 'node:crypto'
+import type { FreshTokens } from '../oauth/grants/token-answer.ts'
+import { formatToken, hashToken, type TokenKind } from '../oauth/token-format.ts'
+
+export interface SecretToken {
+  token: string
+  hash: string
+}
+
+/** One call for many tokens: 32 bytes from the system cost 1.8 µs, from a pool of 8 KiB 0.06. */
+const poolBytes = 8192
+const secretBytes = 32
+
+export class TokenSecrets {
+  readonly #successorKey: KeyObject
+  readonly #pool = Buffer.alloc(poolBytes)
+  #used = poolBytes
+
+  /** @param successorKey 32 secret bytes; the servers of one ledger share them */
+  constructor(successorKey: Buffer) {
+    this.#successorKey = createSecretKey(successorKey)
+  }
+
+  /** A new token of 256 random bits. */
+  create(kind: TokenKind): SecretToken {
+    return named(kind, this.#random(secretBytes).toString('base64url'))
+  }
+
+  /** A new identifier of 128 random bits. */
+  identifier(): string {
+    return this.#random(16).toString('base64url')
+  }
+
+  createTokens(): FreshTokens {
+    return { access: this.create('access'), refresh: this.create('refresh') }
+  }
+
+  /**
+   * The tokens that replace a refresh token: a keyed function of it (HMAC-SHA256), so that a retry finds them
+   * again though nothing but their hashes was ever stored.
+   */
+  successorsOf(refreshToken: string): FreshTokens {
+    const derive = (kind: 'access' | 'refresh') =>
+      named(
+        kind,
+        createHmac('sha256', this.#successorKey).update(`${kind} ${refreshToken}`).digest('base64url'),
+      )
+    return { access: derive('access'), refresh: derive('refresh') }
+  }
+
+  /** Bytes of the pool are given out once and wiped by the next filling. */
+  #random(count: number): Buffer {
+    if (this.#used + count > poolBytes) {
+      randomFillSync(this.#pool)
+      this.#used = 0
+    }
+    const start = this.#used
+    this.#used += count
+    return this.#pool.subarray(start, this.#used)
+  }
+}
+
+function named(kind: TokenKind, secret: string): SecretToken {
+  const token = formatToken(kind, secret)
+  return { token, hash: hashToken(token) }
+}

@@ -1,0 +1,38 @@
+/** The token endpoint's use cases by grant type (RFC 6749 section 3.2): a new grant is a file and a row here. */
+import { type Client, mayUse } from '../oauth/client.ts'
+import { OAuthError } from '../oauth/errors.ts'
+import type { TokenAnswer } from '../oauth/grants/token-answer.ts'
+import type { AuthorizationContext } from './context.ts'
+import { issue } from './issue.ts'
+import { redeem } from './redeem.ts'
+import { rotate } from './rotate.ts'
+
+export type TokenForm = Readonly<Record<string, string | undefined>>
+export type TokenUseCase = (
+  context: AuthorizationContext,
+  client: Client,
+  form: TokenForm,
+) => Promise<TokenAnswer>
+
+const useCases: ReadonlyMap<string, TokenUseCase> = new Map([
+  ['authorization_code', redeem],
+  ['client_credentials', issue],
+  ['refresh_token', rotate],
+])
+
+export const grantTypes: readonly string[] = [...useCases.keys()]
+
+/** @throws OAuthError, LedgerError */
+export function requestToken(
+  context: AuthorizationContext,
+  client: Client,
+  form: TokenForm,
+): Promise<TokenAnswer> {
+  const grantType = form.grant_type
+  if (grantType === undefined) throw new OAuthError('invalid_request', 'grant_type is missing')
+  const useCase = useCases.get(grantType)
+  if (!useCase) throw new OAuthError('unsupported_grant_type', 'the grant type is not supported')
+  if (!mayUse(client, grantType))
+    throw new OAuthError('unauthorized_client', 'the client may not use this grant type')
+  return useCase(context, client, form)
+}

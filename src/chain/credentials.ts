@@ -1,0 +1,34 @@
+import { createHash, createHmac } from 'node:crypto'
+
+/** Access to a node that asks for it: a signing pair, or a bare token. */
+export type Credentials =
+  | { readonly accessKey: string; readonly secretKey: string }
+  | { readonly token: string }
+
+export interface SignedRequest {
+  readonly method: string
+  readonly url: URL
+  /** JSON text; undefined where the request has no body. */
+  readonly body: string | undefined
+  readonly nowMs: number
+}
+
+const contentType = 'application/json'
+
+/**
+ * Headers that prove the credentials for one request. Coinstack's scheme: HMAC-SHA256 over method, host with
+ * port, path without query, timestamp, Content-MD5 and Content-Type, each followed by a newline.
+ */
+export function credentialHeaders(credentials: Credentials, request: SignedRequest): Record<string, string> {
+  if ('token' in credentials) return { APIKey: credentials.token }
+  const timestamp = `${new Date(request.nowMs).toISOString().slice(0, 19)}Z`
+  const contentMd5 = request.body === undefined ? '' : createHash('md5').update(request.body).digest('base64')
+  const { host, pathname } = request.url
+  const text = [request.method, host, pathname, timestamp, contentMd5, contentType, ''].join('\n')
+  const signature = createHmac('sha256', credentials.secretKey).update(text).digest('base64')
+  return {
+    Authorization: `APIKey=${credentials.accessKey},Signature=${signature},Timestamp=${timestamp}`,
+    'Content-Type': contentType,
+    ...(contentMd5 === '' ? {} : { 'Content-MD5': contentMd5 }),
+  }
+}

@@ -1,0 +1,242 @@
+import {
+  choice,
+  decimalNumber,
+  file,
+  freeText,
+  hostName,
+  issuer,
+  logOrigin,
+  nodeEndpoint,
+  origins,
+  p2pkhAddress,
+  p2pkhAddresses,
+  port,
+  privateKeys,
+  truth,
+  type ValueType,
+  wholeNumber,
+} from './value-types.ts'
+
+/** One row of the table of settings: everything that is known about a key. */
+export interface SettingRow<T = unknown> {
+  readonly type: ValueType<T>
+  readonly unit?: string
+  /** As it would be written in the file; left out where nothing or a derived value stands in. */
+  readonly default?: string
+  /** How the default comes about where it depends on other settings. */
+  readonly derived?: string
+  readonly required?: boolean
+  /** Never shown, not in an error either, and not accepted on the command line. */
+  readonly secret?: boolean
+  /** A key of SignOn 1.1 that this version knows and refuses: why. */
+  readonly unsupported?: string
+  readonly text: string
+  readonly example: string
+}
+
+const tenYearsSeconds = 315_360_000
+
+export const settingsTable = {
+  'coinstack.endpoint': {
+    type: nodeEndpoint,
+    required: true,
+    text: 'The Coinstack node to anchor on: its URL, or `embedded` for the development chain inside the server (never for production).',
+    example: 'http://localhost:3000',
+  },
+  'coinstack.timeout': {
+    type: wholeNumber(100, 600_000),
+    unit: 'milliseconds',
+    default: '10000',
+    text: 'How long to wait for an answer of the node.',
+    example: '5000',
+  },
+  'node.port': {
+    type: port,
+    default: '3000',
+    text: 'REST port of the embedded node; used only with `coinstack.endpoint: embedded`.',
+    example: '3001',
+  },
+  'node.block-interval': {
+    type: wholeNumber(10, 3_600_000),
+    unit: 'milliseconds',
+    default: '1000',
+    text: 'Time between two blocks of the embedded node.',
+    example: '500',
+  },
+  'signon.admin.address': {
+    type: p2pkhAddress,
+    required: true,
+    text: 'Bitcoin address of the administrator. Clients and users count only where the key of this address signed them.',
+    example: '1KkM2NLZEK9SL4sChJVgg45k3godj7Tnix',
+  },
+  'signon.server.port': {
+    type: port,
+    default: '8080',
+    text: 'Port of the HTTP server.',
+    example: '8080',
+  },
+  'signon.server.host': {
+    type: hostName,
+    default: '127.0.0.1',
+    text: 'Address to listen at. The default is reached from this machine only, which suits a reverse proxy beside the server; `0.0.0.0` or `::` listens on all networks.',
+    example: '0.0.0.0',
+  },
+  'signon.server.issuer': {
+    type: issuer,
+    derived:
+      '`http://localhost:<signon.server.port>`, with `https` where `signon.server.tls.certificate` is set',
+    text: 'The URL under which clients and browsers reach this server; stands in its metadata and answers (RFC 8414, RFC 9207).',
+    example: 'https://signon.example.com',
+  },
+  'signon.server.privatekeys': {
+    type: privateKeys,
+    required: true,
+    secret: true,
+    text: 'Private keys of this server (WIF), one a line. They sign what the server writes to the chain.',
+    example: '|\n  <WIF of the first key>\n  <WIF of the second key>',
+  },
+  'signon.server.tls.certificate': {
+    type: file,
+    text: 'Certificate chain (PEM) to serve HTTPS with; a relative path starts at the home directory. Goes with `signon.server.tls.privatekey`.',
+    example: 'conf/tls/server.crt',
+  },
+  'signon.server.tls.privatekey': {
+    type: file,
+    text: 'File with the private key (PEM) of the certificate; a relative path starts at the home directory.',
+    example: 'conf/tls/server.key',
+  },
+  'signon.server.token.validity': {
+    type: wholeNumber(1, tenYearsSeconds),
+    unit: 'seconds',
+    default: '600',
+    text: 'Lifetime of an access token, where the client does not set its own.',
+    example: '600',
+  },
+  'signon.server.refresh-token.validity': {
+    type: wholeNumber(1, tenYearsSeconds),
+    unit: 'seconds',
+    default: '2592000',
+    text: 'Lifetime of a refresh token, where the client does not set its own.',
+    example: '86400',
+  },
+  'signon.server.refresh-token.grace': {
+    type: wholeNumber(0, 300),
+    unit: 'seconds',
+    default: '10',
+    text: 'How long a rotation may be asked for again and gets the same successor, so that a lost answer logs nobody out. After it, a second use is an attack: it ends the whole family.',
+    example: '10',
+  },
+  'signon.server.code.validity': {
+    type: wholeNumber(1, 600),
+    unit: 'seconds',
+    default: '60',
+    text: 'Lifetime of an authorization code (RFC 6749 section 4.1.2 allows at most ten minutes).',
+    example: '60',
+  },
+  'signon.server.session.validity': {
+    type: wholeNumber(60, tenYearsSeconds),
+    unit: 'seconds',
+    default: '28800',
+    text: 'How long a login in a browser lasts.',
+    example: '3600',
+  },
+  'signon.server.trust-proxy': {
+    type: truth,
+    default: 'false',
+    text: 'Whether to believe X-Forwarded-For and its kin. Only behind a proxy that sets them itself.',
+    example: 'true',
+  },
+  'signon.server.user-repository': {
+    type: freeText,
+    unsupported: 'users are kept in the ledger; other user stores come with a later version',
+    text: 'User store of SignOn 1.1.',
+    example: 'com.example.UserRepository',
+  },
+  'signon.login.origins': {
+    type: origins,
+    default: '',
+    text: 'Web origins whose own login page may post `username` and `password` to `/login`. All other foreign posts are refused.',
+    example: '[https://login.example.com]',
+  },
+  'signon.peer.addresses': {
+    type: p2pkhAddresses,
+    default: '',
+    text: 'Addresses of the other servers whose tokens and checkpoints count here.',
+    example: '[1KkM2NLZEK9SL4sChJVgg45k3godj7Tnix]',
+  },
+  'signon.anchor.interval': {
+    type: wholeNumber(1, 86_400),
+    unit: 'seconds',
+    default: '10',
+    text: 'Least time between two anchor transactions; nothing is sent while there is nothing new.',
+    example: '60',
+  },
+  'signon.anchor.fee-rate': {
+    type: decimalNumber(1, 10_000),
+    unit: 'satoshi per byte',
+    default: '2',
+    text: 'Fee of an anchor transaction.',
+    example: '2',
+  },
+  'signon.ledger.origin': {
+    type: logOrigin,
+    derived: 'host (and port) of `signon.server.issuer`',
+    text: 'Name of this log in its checkpoints and anchors. It belongs to the log for ever: set it before the issuer changes.',
+    example: 'signon.example.com',
+  },
+  'signon.cache.entries': {
+    type: wholeNumber(1, 100_000_000),
+    unit: 'entries',
+    default: '100000',
+    text: 'Size of the look-up cache.',
+    example: '100000',
+  },
+  'signon.log.level': {
+    type: choice('error', 'warn', 'info', 'debug', 'trace'),
+    default: 'info',
+    text: 'What the server log holds.',
+    example: 'debug',
+  },
+  'signon.log.format': {
+    type: choice('json', 'text'),
+    default: 'json',
+    text: 'Form of the lines in `log/server-YYYY-MM-DD.log`.',
+    example: 'text',
+  },
+  'signon.log.keep': {
+    type: wholeNumber(1, 100_000),
+    unit: 'files',
+    default: '200',
+    text: 'How many daily log files are kept.',
+    example: '30',
+  },
+  'jwt.privatekey': {
+    type: freeText,
+    secret: true,
+    unsupported: 'access tokens are opaque here; tokens signed as JWT come with a later version',
+    text: 'Key of SignOn 1.1 for signing tokens as JWT.',
+    example: '<key>',
+  },
+} as const satisfies Record<string, SettingRow>
+
+export type SettingKey = keyof typeof settingsTable
+
+/** The parsed form of a key's value. */
+export type SettingValue<K extends SettingKey> =
+  (typeof settingsTable)[K]['type'] extends ValueType<infer T> ? T : never
+
+export const settingKeys = Object.keys(settingsTable) as readonly SettingKey[]
+
+/** Row of a key, with the optional columns visible to the type checker. */
+export function settingRow(key: SettingKey): SettingRow {
+  return settingsTable[key]
+}
+
+export function isSettingKey(text: string): text is SettingKey {
+  return Object.hasOwn(settingsTable, text)
+}
+
+/** Environment variable of a key: upper case, dots and dashes as underscores. */
+export function environmentVariable(key: SettingKey): string {
+  return key.toUpperCase().replace(/[.-]/g, '_')
+}

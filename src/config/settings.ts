@@ -1,0 +1,96 @@
+import type { SettingKey, SettingValue } from './schema.ts'
+
+/** All settings, checked. Units stand in the names; paths of files are absolute. */
+export interface Settings {
+  readonly coinstack: {
+    /** URL of the node, or `embedded`. */
+    readonly endpoint: string
+    readonly timeoutMs: number
+  }
+  readonly node: { readonly port: number; readonly blockIntervalMs: number }
+  readonly admin: { readonly address: string }
+  readonly server: {
+    readonly host: string
+    readonly port: number
+    readonly issuer: string
+    readonly privateKeys: readonly string[]
+    readonly tls: { readonly certificateFile: string; readonly privateKeyFile: string } | undefined
+    readonly trustProxy: boolean
+    readonly tokenValiditySeconds: number
+    readonly refreshTokenValiditySeconds: number
+    readonly refreshTokenGraceSeconds: number
+    readonly codeValiditySeconds: number
+    readonly sessionValiditySeconds: number
+  }
+  readonly login: { readonly origins: readonly string[] }
+  readonly peer: { readonly addresses: readonly string[] }
+  readonly anchor: { readonly intervalSeconds: number; readonly feeRateSatsPerByte: number }
+  readonly ledger: { readonly origin: string }
+  readonly cache: { readonly entries: number }
+  readonly log: {
+    readonly level: SettingValue<'signon.log.level'>
+    readonly format: SettingValue<'signon.log.format'>
+    readonly keepFiles: number
+  }
+}
+
+/** Where a value came from. */
+export type SettingSource =
+  | { readonly layer: 'default' | 'derived' | 'unset' }
+  | { readonly layer: 'file' | 'profile'; readonly file: string; readonly line: number }
+  | { readonly layer: 'environment'; readonly variable: string }
+  | { readonly layer: 'flag' }
+
+export type SettingSources = Readonly<Record<SettingKey, SettingSource>>
+
+/** Issuer of a server for which none is set. With port 0, ask again once the port is known. */
+export function derivedIssuer(tls: boolean, port: number): string {
+  return `${tls ? 'https' : 'http'}://localhost:${port}`
+}
+
+/** Origin of a log for which none is set. */
+export function derivedOrigin(issuer: string): string {
+  return new URL(issuer).host
+}
+
+/** Lays parsed values out; `value` gives undefined only for keys without a default. */
+export function arrangeSettings(
+  value: <K extends SettingKey>(key: K) => SettingValue<K> | undefined,
+): Settings {
+  const certificateFile = value('signon.server.tls.certificate')
+  const privateKeyFile = value('signon.server.tls.privatekey')
+  const tls = certificateFile && privateKeyFile ? { certificateFile, privateKeyFile } : undefined
+  const port = value('signon.server.port')!
+  const issuer = value('signon.server.issuer') ?? derivedIssuer(tls !== undefined, port)
+  return {
+    coinstack: { endpoint: value('coinstack.endpoint')!, timeoutMs: value('coinstack.timeout')! },
+    node: { port: value('node.port')!, blockIntervalMs: value('node.block-interval')! },
+    admin: { address: value('signon.admin.address')! },
+    server: {
+      host: value('signon.server.host')!,
+      port,
+      issuer,
+      privateKeys: value('signon.server.privatekeys')!,
+      tls,
+      trustProxy: value('signon.server.trust-proxy')!,
+      tokenValiditySeconds: value('signon.server.token.validity')!,
+      refreshTokenValiditySeconds: value('signon.server.refresh-token.validity')!,
+      refreshTokenGraceSeconds: value('signon.server.refresh-token.grace')!,
+      codeValiditySeconds: value('signon.server.code.validity')!,
+      sessionValiditySeconds: value('signon.server.session.validity')!,
+    },
+    login: { origins: value('signon.login.origins')! },
+    peer: { addresses: value('signon.peer.addresses')! },
+    anchor: {
+      intervalSeconds: value('signon.anchor.interval')!,
+      feeRateSatsPerByte: value('signon.anchor.fee-rate')!,
+    },
+    ledger: { origin: value('signon.ledger.origin') ?? derivedOrigin(issuer) },
+    cache: { entries: value('signon.cache.entries')! },
+    log: {
+      level: value('signon.log.level')!,
+      format: value('signon.log.format')!,
+      keepFiles: value('signon.log.keep')!,
+    },
+  }
+}

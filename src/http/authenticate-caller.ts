@@ -1,0 +1,26 @@
+/** Who asks: endpoints for clients that can prove themselves, such as resource servers. */
+import type { FastifyRequest } from 'fastify'
+import { authenticateClient } from '../authorization-server/authenticate-client.ts'
+import type { AuthorizationContext } from '../authorization-server/context.ts'
+import type { Client } from '../oauth/client.ts'
+import { clientCredentials } from '../oauth/client-authentication.ts'
+import { OAuthError } from '../oauth/errors.ts'
+import { mayIntrospect } from '../oauth/introspection.ts'
+import type { Parameters } from './parameters.ts'
+
+/** @throws OAuthError invalid_client */
+export async function authenticateCaller(
+  context: AuthorizationContext,
+  request: FastifyRequest,
+  form: Parameters,
+): Promise<Client> {
+  const client = await authenticateClient(context, clientCredentials(request.headers.authorization, form))
+  if (!mayIntrospect(client)) throw new OAuthError('invalid_client', 'only a client with a secret may ask')
+  return client
+}
+
+/** @throws OAuthError invalid_request */
+export function requiredToken(form: Parameters): string {
+  if (form.token === undefined) throw new OAuthError('invalid_request', 'token is missing')
+  return form.token
+}

@@ -1,0 +1,108 @@
+/** Pages for people: language, security headers, forms that only this site's own pages can send. */
+import cookie from '@fastify/cookie'
+import csrf from '@fastify/csrf-protection'
+import helmet from '@fastify/helmet'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { OAuthError } from '../oauth/errors.ts'
+import { errorPage } from './pages/error.ts'
+import { chooseLanguage, type Language } from './pages/language.ts'
+import { stylesheet, stylesheetPath } from './pages/stylesheet.ts'
+import { parameters } from './parameters.ts'
+import { wireError } from './replies.ts'
+
+export interface PageSettings {
+  /** Whether browsers reach this server by TLS: cookies are then `Secure` and `__Host-`. */
+  isSecure: boolean
+  /** Origins whose own login page may post to `/login`, as SignOn 1.1 allowed. */
+  loginOrigins: readonly string[]
+}
+
+export const languageOf = (request: FastifyRequest): Language => {
+  const query = request.query as Record<string, unknown>
+  const uiLocales = typeof query.ui_locales === 'string' ? query.ui_locales : undefined
+  const acceptLanguage = request.headers['accept-language']
+  return chooseLanguage({
+    ...(uiLocales !== undefined && { uiLocales }),
+    ...(acceptLanguage !== undefined && { acceptLanguage }),
+  })
+}
+
+/**
+ * Sends a page.
+ *
+ * @param formTarget where a form's answer may lead besides this site: browsers hold redirects after a form to
+ * `form-action`, and the way ends at the client's redirect URI
+ */
+export function sendPage(reply: FastifyReply, html: string, formTarget?: string): FastifyReply {
+  if (formTarget !== undefined) {
+    const target = new URL(formTarget)
+    const source = target.origin === 'null' ? target.protocol : target.origin
+    const policy = String(reply.getHeader('content-security-policy'))
+    reply.header(
+      'content-security-policy',
+      policy.replace("form-action 'self'", `form-action 'self' ${source}`),
+    )
+  }
+  return reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(html)
+}
+
+/** Prepares a scope of routes that answer with pages; their errors are pages too. */
+export async function registerPages(app: FastifyInstance, { isSecure }: PageSettings): Promise<void> {
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+      },
+    },
+    frameguard: { action: 'deny' },
+    // With no-referrer browsers send `Origin: null` with this site's own forms.
+    referrerPolicy: { policy: 'same-origin' },
+    hsts: isSecure,
+  })
+  await app.register(cookie)
+  await app.register(csrf, {
+    cookieKey: isSecure ? '__Host-signon_csrf' : 'signon_csrf',
+    cookieOpts: { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecure },
+    getToken: (request) => {
+      const token = (request.body as Record<string, unknown> | undefined)?._csrf
+      return typeof token === 'string' ? token : undefined
+    },
+  })
+  app.setErrorHandler((error, request, reply) => {
+    const isForged = /^FST_CSRF_/.test((error as { code?: string }).code ?? '')
+    const wire = isForged
+      ? new OAuthError('access_denied', 'the form is too old or not from this site; go back and try again')
+      : wireError(error, request.log)
+    if (wire.status === 503) reply.header('retry-after', '1')
+    reply.code(wire.status)
+    return sendPage(
+      reply,
+      errorPage({
+        language: languageOf(request),
+        status: wire.status,
+        error: wire.code,
+        description: wire.message,
+      }),
+    )
+  })
+  app.get(stylesheetPath, (_request, reply) =>
+    reply
+      .type('text/css; charset=utf-8')
+      .header('cache-control', 'public, max-age=31536000, immutable')
+      .send(stylesheet),
+  )
+  // The error page of SignOn 1.1, for clients and proxies that link to it.
+  app.get('/oauth/error', (request, reply) => {
+    const { error = 'server_error', error_description: description } = parameters(request.query)
+    return sendPage(
+      reply.code(400),
+      errorPage({ language: languageOf(request), status: 400, error, ...(description && { description }) }),
+    )
+  })
+}

@@ -1,0 +1,35 @@
+/** Errors as they leave the server; what is inside stays inside. */
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { OAuthError } from '../oauth/errors.ts'
+
+/** Seconds after which a client may try again when the ledger cannot be read or written. */
+const retryAfterSeconds = 1
+
+/**
+ * What an error is on the wire. A failing ledger is 503, never "inactive" and never a wrong password; whatever
+ * nobody foresaw is 500 and goes to the log.
+ */
+export function wireError(error: unknown, log: FastifyRequest['log']): OAuthError {
+  if (error instanceof OAuthError) return error
+  const { name, code, statusCode = 500 } = error as Partial<FastifyError>
+  if (name === 'LedgerError') {
+    log.error({ err: error }, 'the ledger failed')
+    return new OAuthError('temporarily_unavailable', 'the server cannot read or write its ledger now')
+  }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new OAuthError('invalid_request', 'the body is too large', 413)
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return new OAuthError('invalid_request', 'application/x-www-form-urlencoded is expected')
+  if (statusCode >= 400 && statusCode < 500)
+    return new OAuthError('invalid_request', 'the request is malformed', statusCode)
+  log.error({ err: error }, 'unexpected error')
+  return new OAuthError('server_error', 'the server failed')
+}
+
+/** RFC 6749 section 5.2. */
+export function sendError(reply: FastifyReply, error: OAuthError): FastifyReply {
+  if (error.code === 'invalid_client')
+    reply.header('www-authenticate', 'Basic realm="coinstack-signon", charset="UTF-8"')
+  if (error.status === 503) reply.header('retry-after', String(retryAfterSeconds))
+  return reply.code(error.status).send({ error: error.code, error_description: error.message })
+}

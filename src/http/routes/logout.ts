@@ -1,0 +1,39 @@
+/** `/oauth/logout` of SignOn 1.1 (`access_token`, `redirect_uri`), and the logout form of this site's own pages. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { AuthorizationContext } from '../../authorization-server/context.ts'
+import { logOut } from '../../authorization-server/log-out.ts'
+import { endSession, findSession } from '../../authorization-server/session.ts'
+import { OAuthError } from '../../oauth/errors.ts'
+import { languageOf, sendPage } from '../html-pages.ts'
+import { loggedOutPage } from '../pages/logout.ts'
+import { type Parameters, parameters } from '../parameters.ts'
+import type { SessionCookie } from '../session-cookie.ts'
+
+export function logoutRoute(
+  app: FastifyInstance,
+  context: AuthorizationContext,
+  cookie: SessionCookie,
+): void {
+  /** The access token is the proof that its holder asks, so no form token is needed. */
+  const withToken = async (request: FastifyRequest, reply: FastifyReply, asked: Parameters) => {
+    const { access_token: token, redirect_uri: redirectUri } = asked
+    if (token === undefined || redirectUri === undefined)
+      throw new OAuthError('invalid_request', 'access_token and redirect_uri are required')
+    const location = await logOut(context, token, redirectUri, findSession(context, cookie.read(request)))
+    cookie.clear(reply)
+    return reply.header('cache-control', 'no-store').redirect(location, 303)
+  }
+  app.get('/oauth/logout', (request, reply) => withToken(request, reply, parameters(request.query)))
+  app.post('/oauth/logout', {
+    preHandler: (request, reply, done) =>
+      parameters(request.body).access_token === undefined ? app.csrfProtection(request, reply, done) : done(),
+    handler: async (request, reply) => {
+      const asked = parameters(request.body)
+      if (asked.access_token !== undefined) return withToken(request, reply, asked)
+      const live = findSession(context, cookie.read(request))
+      if (live) await endSession(context, live.session, 'logout')
+      cookie.clear(reply)
+      return sendPage(reply, loggedOutPage({ language: languageOf(request) }))
+    },
+  })
+}

@@ -1,0 +1,15 @@
+/** `POST /oauth/token`: the token endpoint (RFC 6749 section 3.2). */
+import type { FastifyInstance } from 'fastify'
+import { authenticateClient } from '../../authorization-server/authenticate-client.ts'
+import type { AuthorizationContext } from '../../authorization-server/context.ts'
+import { requestToken } from '../../authorization-server/token.ts'
+import { clientCredentials } from '../../oauth/client-authentication.ts'
+import { parameters } from '../parameters.ts'
+
+export function tokenRoute(app: FastifyInstance, context: AuthorizationContext): void {
+  app.post('/oauth/token', async (request) => {
+    const form = parameters(request.body)
+    const client = await authenticateClient(context, clientCredentials(request.headers.authorization, form))
+    return requestToken(context, client, form)
+  })
+}

@@ -1,0 +1,76 @@
+/** The HTTP server: two scopes of routes, one for programs (JSON) and one for people (pages). */
+import formbody from '@fastify/formbody'
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { AuthorizationContext } from '../authorization-server/context.ts'
+import { OAuthError } from '../oauth/errors.ts'
+import { type PageSettings, registerPages } from './html-pages.ts'
+import { sendError, wireError } from './replies.ts'
+import { authorizeRoute } from './routes/authorize.ts'
+import { checkTokenRoute } from './routes/check-token.ts'
+import { confirmAccessRoute } from './routes/confirm-access.ts'
+import { type Health, healthRoutes } from './routes/health.ts'
+import { introspectionRoute } from './routes/introspection.ts'
+import { loginRoute } from './routes/login.ts'
+import { logoutRoute } from './routes/logout.ts'
+import { metadataRoute } from './routes/metadata.ts'
+import { revocationRoute } from './routes/revocation.ts'
+import { tokenRoute } from './routes/token.ts'
+import { welcomeRoute } from './routes/welcome.ts'
+import { SessionCookie } from './session-cookie.ts'
+
+export interface HttpServerOptions {
+  context: AuthorizationContext
+  pages: PageSettings
+  health: () => Health
+  logger: FastifyBaseLogger
+  tls?: { cert: Buffer; key: Buffer }
+  /** Whether X-Forwarded-For and friends are those of a reverse proxy in front. */
+  trustProxy: boolean
+}
+
+/** The largest body that an OAuth request of any kind needs, with room to spare. */
+const bodyLimitBytes = 64 * 1024
+
+/** Builds the server; `listen` and `close` are the caller's. */
+export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
+  const { context, pages, health, logger, tls, trustProxy } = options
+  const app = fastify({
+    loggerInstance: logger,
+    // What happened stands in the ledger; addresses may carry tokens and are not logged.
+    disableRequestLogging: true,
+    bodyLimit: bodyLimitBytes,
+    trustProxy,
+    forceCloseConnections: 'idle',
+    ...(tls && { https: tls }),
+  }) as unknown as FastifyInstance
+  app.removeAllContentTypeParsers()
+  await app.register(formbody, { bodyLimit: bodyLimitBytes })
+  app.setNotFoundHandler((_request, reply) =>
+    sendError(reply, new OAuthError('invalid_request', 'there is nothing at this address', 404)),
+  )
+  app.setErrorHandler((error, request, reply) => sendError(reply, wireError(error, request.log)))
+
+  await app.register(async (programs) => {
+    programs.addHook('onRequest', (_request, reply, done) => {
+      reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+      done()
+    })
+    tokenRoute(programs, context)
+    introspectionRoute(programs, context)
+    checkTokenRoute(programs, context)
+    revocationRoute(programs, context)
+    metadataRoute(programs, context)
+    healthRoutes(programs, health)
+  })
+
+  await app.register(async (people) => {
+    await registerPages(people, pages)
+    const cookie = new SessionCookie(pages.isSecure)
+    authorizeRoute(people, context, cookie)
+    confirmAccessRoute(people, context, cookie)
+    loginRoute(people, context, cookie, pages)
+    logoutRoute(people, context, cookie)
+    welcomeRoute(people, context, cookie)
+  })
+  return app
+}

@@ -1,0 +1,16 @@
+import { fileURLToPath } from 'node:url'
+import { type Finished, start } from '../terminal/child-process.ts'
+
+/** The program from its sources: no build has to be fresh for a test. */
+export const program = fileURLToPath(new URL('../../bin/dev.js', import.meta.url))
+
+/** Runs the program to its end. */
+export async function runProgram(
+  words: readonly string[],
+  options: { readonly environment?: Readonly<Record<string, string>>; readonly input?: string } = {},
+): Promise<Finished> {
+  const child = start(process.execPath, [program, ...words], options.environment)
+  if (options.input !== undefined) child.write(options.input)
+  child.endInput()
+  return child.finished
+}
