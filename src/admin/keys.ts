@@ -1,4 +1,4 @@
-import { createPrivateKey, parseWif } from '../chain/keys.ts'
+import { createPrivateKey, type PrivateKey, parseWif } from '../chain/keys.ts'
 
 /** A private key as text (WIF) with its P2PKH address. */
 export interface KeyText {
@@ -18,3 +18,9 @@ export function createKeys(number: number): KeyText[] {
 export function addressOfWif(wif: string): string {
   return parseWif(wif).address
 }
+
+/**
+ * The administrator's key from the text of a file: WIF, alone or followed by its address as `key create
+ * --address` prints it. Throws a ChainError that holds no part of the text.
+ */
+export const administratorKey = (text: string): PrivateKey => parseWif(text.trim().split(/\s/)[0] ?? '')

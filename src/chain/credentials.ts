@@ -10,7 +10,8 @@ export interface SignedRequest {
   readonly url: URL
   /** JSON text; undefined where the request has no body. */
   readonly body: string | undefined
-  readonly nowMs: number
+  /** RFC 3339; the node allows 15 minutes of difference. */
+  readonly timestamp: string
 }
 
 const contentType = 'application/json'
@@ -21,9 +22,9 @@ const contentType = 'application/json'
  */
 export function credentialHeaders(credentials: Credentials, request: SignedRequest): Record<string, string> {
   if ('token' in credentials) return { APIKey: credentials.token }
-  const timestamp = `${new Date(request.nowMs).toISOString().slice(0, 19)}Z`
   const contentMd5 = request.body === undefined ? '' : createHash('md5').update(request.body).digest('base64')
   const { host, pathname } = request.url
+  const { timestamp } = request
   const text = [request.method, host, pathname, timestamp, contentMd5, contentType, ''].join('\n')
   const signature = createHmac('sha256', credentials.secretKey).update(text).digest('base64')
   return {

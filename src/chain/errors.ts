@@ -27,6 +27,7 @@ export interface ChainErrorDetails {
   readonly cause?: unknown
   /** True where the same call may succeed later without any change. */
   readonly retry?: boolean
+  /** What there is: the coins of an address, or the fee that was offered. */
   readonly availableSats?: bigint
   readonly requiredSats?: bigint
 }

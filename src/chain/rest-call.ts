@@ -34,8 +34,10 @@ export function createRestCall(settings: RestClientSettings): RestCall {
     const body = content === undefined ? undefined : JSON.stringify(content)
     const url = new URL(endpoint + path)
     const headers: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' }
-    if (credentials)
-      Object.assign(headers, credentialHeaders(credentials, { method, url, body, nowMs: clock() }))
+    if (credentials) {
+      const timestamp = `${new Date(clock()).toISOString().slice(0, 19)}Z`
+      Object.assign(headers, credentialHeaders(credentials, { method, url, body, timestamp }))
+    }
     onCall?.(method === 'GET' ? 'read' : 'write')
     try {
       const response = await fetch(url, {
@@ -74,8 +76,8 @@ interface NodeError {
   readonly retry: boolean
 }
 
-/** Codes of the node's error body. */
-export const nodeErrorCode = { internal: 4001, unavailable: 4002 } as const
+/** Code of an internal error in the node's error body. */
+export const internalErrorCode = 4001
 
 /** The error body `{error_type, error_code, error_message, retry, error_cause}`; malformed requests get `{error}`. */
 export function readNodeError(answer: RestAnswer): NodeError {

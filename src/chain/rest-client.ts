@@ -5,7 +5,7 @@ import { hashBytes } from './hash.ts'
 import {
   createRestCall,
   errorOfAnswer,
-  nodeErrorCode,
+  internalErrorCode,
   type RestClientSettings,
   readNodeError,
 } from './rest-call.ts'
@@ -13,7 +13,7 @@ import * as shape from './rest-shapes.ts'
 import type { ChainClient } from './types.ts'
 
 /**
- * Client of a Coinstack node's REST API. Oddities of the node are dealt with here and
+ * Client of a Coinstack node's REST API. The node's oddities are dealt with here and in `rest-shapes.ts`, and
  * nowhere else.
  *
  * @throws ChainError `bad_answer` for an endpoint that is no http(s) URL.
@@ -89,7 +89,7 @@ export function createRestClient(settings: RestClientSettings): ChainClient {
       if (answer.status === 200) return shape.hashAtHeight(answer.text)
       if (answer.status === 404) return undefined
       // Odd: a height above the tip is answered like an internal error; the tip tells the two apart.
-      const internal = answer.status === 500 && readNodeError(answer).code === nodeErrorCode.internal
+      const internal = answer.status === 500 && readNodeError(answer).code === internalErrorCode
       if (internal && height > (await client.status()).bestHeight) return undefined
       throw errorOfAnswer(answer, path)
     },

@@ -2,7 +2,7 @@ import { opcodes, script } from 'bitcoinjs-lib'
 import { ChainError } from './errors.ts'
 
 /** Standard size of OP_RETURN data that every Bitcoin-type node relays; 83 bytes are refused by some. */
-export const maxPayloadBytes = 80
+const maxPayloadBytes = 80
 
 /**
  * The output script that carries a payload: OP_RETURN and one push.

@@ -15,7 +15,7 @@ export const minimumFeeRate = 1
 /** On top of the size's fee, so that no rounding of a node makes it one satoshi short. */
 const feeMarginSats = 10n
 
-export interface PaymentOutput {
+interface PaymentOutput {
   readonly address: string
   readonly valueSats: bigint
 }
@@ -163,7 +163,7 @@ function maximumSize(inputCount: number, key: PrivateKey, outputs: readonly Outp
 }
 
 /** The fee of a transaction of so many bytes: rounded up, with a small margin. */
-export function feeForSize(bytes: number, feeRate: number = minimumFeeRate): bigint {
+function feeForSize(bytes: number, feeRate: number = minimumFeeRate): bigint {
   return BigInt(Math.ceil(bytes * feeRate)) + feeMarginSats
 }
 

@@ -14,7 +14,7 @@ export interface ChainStatus {
 }
 
 /** Where a transaction stands: without a block it is in the mempool only. */
-export interface TransactionPlace {
+interface TransactionPlace {
   readonly txid: string
   readonly blockHash?: string
   readonly blockHeight?: number

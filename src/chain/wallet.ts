@@ -91,7 +91,7 @@ interface Funds {
  * The key that should pay: one with enough in confirmed outputs before one that needs unconfirmed ones, then
  * the richest, then the first named.
  */
-export async function chooseFunds(
+async function chooseFunds(
   client: ChainClient,
   keys: readonly PrivateKey[],
   requiredSats: (key: PrivateKey) => bigint,

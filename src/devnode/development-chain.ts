@@ -72,11 +72,7 @@ export class DevelopmentChain {
   async #resume(): Promise<void> {
     const waiting = await this.#store.waiting()
     this.#nextSequence = (waiting.at(-1)?.sequence ?? -1) + 1
-    for (const { sequence, raw } of waiting) {
-      // Killed between the two, it is there twice, and the second is refused next time.
-      await this.#acceptAgain(parseTransaction(raw))
-      await this.#store.dropWaiting(sequence)
-    }
+    for (const { sequence, raw } of waiting) await this.#acceptAgain(parseTransaction(raw), sequence)
     const { addresses, amountSats } = this.#settings.fund
     const wantedCoinbases = Number((BigInt(addresses.length) * amountSats) / parameters.rewardSats)
     // A chain killed while its first blocks are made goes on with them here.
@@ -138,7 +134,8 @@ export class DevelopmentChain {
     })
   }
 
-  async #accept(transaction: Transaction): Promise<WaitingTransaction> {
+  /** `sequence` is the place in the order of acceptance: a new one, or the one it had before a restart. */
+  async #accept(transaction: Transaction, sequence = this.#nextSequence): Promise<WaitingTransaction> {
     const txid = transaction.getId()
     if (this.#mempool.get(txid)) throw new Refusal(`already have transaction ${txid}`)
     const next = this.#nextBlock()
@@ -165,17 +162,18 @@ export class DevelopmentChain {
       spent.push(output)
     }
     const feeSats = checkSpending(transaction, spent, next)
-    const sequence = this.#nextSequence++
+    this.#nextSequence = Math.max(this.#nextSequence, sequence + 1)
     await this.#store.keepWaiting(sequence, Buffer.from(transaction.toBuffer()))
     return this.#mempool.add(transaction, spent, feeSats, sequence)
   }
 
-  /** Accepts what was accepted before, unless the chain has changed under it. */
-  async #acceptAgain(transaction: Transaction): Promise<void> {
+  /** Accepts what was accepted before, unless the chain has changed under it: then it is forgotten. */
+  async #acceptAgain(transaction: Transaction, sequence?: number): Promise<void> {
     try {
-      await this.#accept(transaction)
+      await this.#accept(transaction, sequence)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
+      if (sequence !== undefined) await this.#store.dropWaiting(sequence)
     }
   }
 

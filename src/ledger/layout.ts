@@ -6,7 +6,7 @@
  *     f                             frontier of the tree: size and left-full subtree hashes
  *     r key                         row of a read model, written in its event's own batch
  *     s stream 00 version(4)        position(8) of the event: the unique (stream, version) of compare-and-append
- *     t level(1) index(8)           tile of the tree, 256 hashes of 32 bytes (fewer in the last of level 1 and up)
+ *     t level(1) index(8)           tile of the tree, 256 hashes of 32 bytes (fewer in the last of each level)
  *     x position(8)                 side record: salt(32) and content; erasable
  */
 const ascii = (letter: string) => letter.charCodeAt(0)

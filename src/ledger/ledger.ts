@@ -13,7 +13,7 @@ import { hash, randomFillSync } from 'node:crypto'
 import { type Observable, Subject } from 'rxjs'
 import type { EventCodec, Projection, RecordedEvent, Rows } from './codec.ts'
 import { LedgerError } from './errors.ts'
-import { encodePosition, eventKey, frontierKey, rowKey, sideKey, streamKey } from './layout.ts'
+import { encodePosition, eventKey, rowKey, sideKey, streamKey } from './layout.ts'
 import { readEvents } from './reader.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
 import type { Storage, StorageBatch } from './storage.ts'
@@ -77,10 +77,26 @@ export class Ledger<E> {
     return this.#durableFrontier
   }
 
+  /** Whether the last write came through, or none has been tried since the storage was opened again. */
+  get isWritable(): boolean {
+    return !this.#closed && this.#failure === undefined
+  }
+
   /** The row as it is on disk. @throws LedgerError unavailable */
   row(key: Buffer): Buffer | undefined {
     this.#assertReadable()
     return this.storage.get(rowKey(key))
+  }
+
+  /** Values of the rows whose key begins with `prefix`, which is ASCII, in key order. @throws LedgerError unavailable */
+  async *rows(prefix: Buffer): AsyncGenerator<Buffer> {
+    this.#assertReadable()
+    const from = rowKey(prefix)
+    for await (const [, row] of this.storage.entries({
+      gte: from,
+      lt: Buffer.concat([from, Buffer.from([0xff])]),
+    }))
+      yield row
   }
 
   /**
@@ -209,8 +225,7 @@ export class Ledger<E> {
     const pending = this.#filling
     if (!pending || this.#writing) return
     this.#filling = undefined
-    const frontier = this.#tree.frontierBytes()
-    pending.batch.put(frontierKey, frontier)
+    const frontier = this.#tree.finishBatch(pending.batch)
     this.#writing = pending.batch.write().then(
       () => {
         this.#writing = undefined

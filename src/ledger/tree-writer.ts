@@ -1,6 +1,7 @@
 /**
- * The tree as the ledger grows it: the frontier in memory and in every batch, a level-0 tile when its 256th
- * leaf comes, the partial tile of a level above when a tile below is full. Start-up reads at most 255 records.
+ * The tree as the ledger grows it: the frontier in memory and in every batch, and every tile as far as it has
+ * come. The partial tile of level 0 is written once a batch, so that each record on disk has its leaf hash
+ * beside it: an altered byte is found at its very position, not only as a wrong root.
  */
 import { Frontier } from '../tree/frontier.ts'
 import { HASH_BYTES, leafHash } from '../tree/hash.ts'
@@ -36,12 +37,25 @@ export class TreeWriter {
     return this.#frontier.serialize()
   }
 
+  /** Puts what changes once a batch: the frontier, which is returned, and the partial tile of level 0. */
+  finishBatch(batch: StorageBatch): Buffer {
+    const width = this.size % TILE_WIDTH
+    if (width > 0)
+      batch.put(
+        tileKey(0, Math.floor(this.size / TILE_WIDTH)),
+        Buffer.from(this.#edgeTile(0).subarray(0, width * HASH_BYTES)),
+      )
+    const frontier = this.frontierBytes()
+    batch.put(frontierKey, frontier)
+    return frontier
+  }
+
   append(record: Buffer, batch: StorageBatch): void {
     this.#frontier.append(leafHash(record), (level, index, hash) => {
       const width = (index % TILE_WIDTH) + 1
       const tile = this.#edgeTile(level)
       tile.set(hash, (width - 1) * HASH_BYTES)
-      // A partial tile of level 0 is found again from its records; those above would cost 256 times that.
+      // The partial tile of level 0 changes with every leaf: `finishBatch` writes it once.
       if (level > 0 || width === TILE_WIDTH)
         batch.put(
           tileKey(level, Math.floor(index / TILE_WIDTH)),

@@ -36,6 +36,7 @@ export interface ClientRegistration {
 /** One line that says which member is wrong and what is expected. */
 export class ClientMetadataError extends Error {
   override name = 'ClientMetadataError'
+  readonly code = 'client_metadata'
 }
 
 const grantTypes = ['authorization_code', 'client_credentials', 'refresh_token']

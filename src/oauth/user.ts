@@ -38,6 +38,7 @@ export interface UserRegistration {
 
 export class UserError extends Error {
   override name = 'UserError'
+  readonly code = 'user'
 }
 
 /**

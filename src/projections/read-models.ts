@@ -19,6 +19,8 @@ import type { States, StreamKind } from './state-codec.ts'
 export interface RowSource {
   /** @throws LedgerError unavailable: a failed storage is never "not found" */
   row(key: Buffer): Buffer | undefined
+  /** Values of the rows whose key begins with this. */
+  rows(prefix: Buffer): AsyncIterable<Buffer>
   readonly committed$: Observable<readonly Recorded[]>
 }
 
@@ -59,6 +61,19 @@ export class ReadModels {
     const stream = this.#source.row(tokenRowKey(hash))?.toString()
     if (stream !== undefined) this.#streamsByHash.set(hash, stream)
     return stream
+  }
+
+  /** Number of events of a stream. */
+  versionOf(stream: string): number {
+    return this.load(kindOfStream(stream), stream).version
+  }
+
+  /** All states of one kind, by name of their streams. */
+  async *list<K extends StreamKind>(kind: K): AsyncGenerator<States[K]> {
+    for await (const row of this.#source.rows(stateRowKey(`${kind}:`))) {
+      const { state } = decodeLoaded(kind, row)
+      if (state) yield state
+    }
   }
 
   subjectOf(username: string): string | undefined {

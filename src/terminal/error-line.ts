@@ -6,6 +6,8 @@ export interface RenderedError {
   readonly exitCode: number
 }
 
+const helpHint = 'See more help with --help'
+
 type Shape = {
   readonly message?: unknown
   readonly stack?: unknown
@@ -28,7 +30,8 @@ export function renderError(thrown: unknown, options: { readonly debug: boolean 
   const message = [error.message, error.code].find(isText) ?? 'unknown error'
   const stack = options.debug && typeof error.stack === 'string' ? error.stack.split('\n').slice(1) : []
   const exitCode = [error.exitCode, error.oclif?.exit].find(isExit) ?? 1
-  if (error.parse !== undefined) return { lines: [usageLine(message), ...stack], exitCode }
+  if (error.parse !== undefined || message.includes(helpHint))
+    return { lines: [usageLine(message), ...stack], exitCode }
   const lines = message.split('\n').map(visible)
   if (isKnown(error) || isExit(error.oclif?.exit)) return { lines: [...lines, ...stack], exitCode }
   const advice = options.debug ? '' : ' (run again with --log debug for the details)'
@@ -50,7 +53,6 @@ function isExit(value: unknown): value is number {
 
 // oclif's messages have several lines and a capital.
 function usageLine(message: string): string {
-  const helpHint = 'See more help with --help'
   const [first = '', ...rest] = message
     .replace(helpHint, '')
     .split('\n')

@@ -1,5 +1,6 @@
 import { Errors, flush, type Interfaces, run, settings } from '@oclif/core'
 import { type RenderedError, renderError } from './error-line.ts'
+import { visible } from './output.ts'
 
 /**
  * Runs the program with these arguments and gives the exit code. Whatever goes wrong leaves as one line on
@@ -24,15 +25,23 @@ export async function runProgram(
   }
 }
 
-/** An error that escaped from everywhere: one line, then the end, as the state is unknown. */
+/**
+ * An error that escaped from everywhere: one line, then the end, as the state is unknown. Node's warnings
+ * become one line each, too.
+ */
 export function endOnStrayErrors(source: NodeJS.Process): void {
   const end = (error: unknown) => {
     const { lines, exitCode } = renderError(error, { debug: false })
-    source.stderr.write(`${lines.join('\n')}\n`)
+    // Said last: a live screen gives the terminal back at `exit`, and would take the line with it.
+    source.once('exit', () => source.stderr.write(`${lines.join('\n')}\n`))
     source.exit(exitCode)
   }
   source.on('uncaughtException', end)
   source.on('unhandledRejection', end)
+  source.removeAllListeners('warning')
+  source.on('warning', (warning) =>
+    source.stderr.write(`warning: ${visible(warning.message.split('\n')[0]!)}\n`),
+  )
 }
 
 // `help server run` is 1.1's way; oclif without a plugin knows only the flag.

@@ -100,9 +100,9 @@ describe('the built program', () => {
     expect([json.code, json.stdout]).toEqual([1, ''])
   })
 
-  test('a stray error ends it with one line', async () => {
+  test('a stray error ends it with one line, a warning is one as well', async () => {
     const { code, stderr } = await run('bin/coinstack-signon', ['try', 'throw'], { STRAY: '1' })
-    expect(stderr).toMatch(/^unexpected error: stray .*\n$/)
+    expect(stderr).toMatch(/^warning: take care\nunexpected error: stray .*\n$/)
     expect(code).toBe(1)
   })
 
@@ -145,28 +145,45 @@ describe('dependencies', () => {
     return folder
   }
 
+  const quiet = '--no-audit --no-fund --loglevel=error'
+  const setupIn = (folder: string, npm: { readonly path: string }) =>
+    start(process.execPath, [join(folder, 'bin', 'setup.js')], {
+      PATH: `${npm.path}${delimiter}${process.env.PATH}`,
+    }).finished
   const a = { version: '1.0.0', integrity: 'sha512-a' }
   test.each([
     ['nothing installed', { a }, undefined],
     ['an older version', { a }, { a: { ...a, version: '0.9.0' } }],
     ['other content', { a }, { a: { ...a, integrity: 'sha512-b' } }],
     ['one missing', { a, b: a }, { a }],
-  ])('%s: npm ci, and its failure is shown', async (_name, wanted, installed) => {
+  ])('%s: npm ci, and why it failed is shown', async (_name, wanted, installed) => {
     const folder = folderWith(wanted, installed)
-    const npm = fakeNpm(folder, 7)
-    const environment = { PATH: `${npm.path}${delimiter}${process.env.PATH}` }
-    const { code, stderr } = await start(process.execPath, [join(folder, 'bin', 'setup.js')], environment)
-      .finished
-    expect(npm.calls()).toBe('ci --no-audit --no-fund\n')
-    expect(stderr).toBe('installing the dependencies ...\nnpm ci failed:\nnpm says no\n')
+    const npm = fakeNpm(folder, 'echo npm says no >&2; exit 7')
+    const { code, stderr } = await setupIn(folder, npm)
+    expect(npm.calls()).toBe(`ci ${quiet}\n`)
+    expect(stderr).toBe(
+      'installing the dependencies ...\nthe dependencies could not be installed:\nnpm says no\n',
+    )
     expect(code).toBe(1)
+  })
+
+  test('a lock file without the packages of other platforms: npm install, if it keeps to the lock', async () => {
+    const refuse = 'if [ "$1" = ci ]; then echo npm error code EUSAGE >&2; exit 1; fi'
+    const folder = folderWith({ a }, undefined)
+    const careless = fakeNpm(folder, refuse)
+    expect((await setupIn(folder, careless)).stderr).toContain('did not install what package-lock.json says')
+    expect(careless.calls()).toBe(`ci ${quiet}\ninstall --no-save ${quiet}\n`)
+
+    const other = folderWith({ a }, undefined)
+    const account = join(other, 'node_modules', '.package-lock.json')
+    const careful = fakeNpm(other, `${refuse}\ncp '${join(other, 'package-lock.json')}' '${account}'`)
+    expect((await setupIn(other, careful)).stderr).toMatch(/installed the dependencies in .* s\nbuilding/)
   })
 
   test('an optional package of another platform may be missing', async () => {
     const folder = folderWith({ a, b: { ...a, optional: true } }, { a })
-    const npm = fakeNpm(folder, 7)
-    const environment = { PATH: `${npm.path}${delimiter}${process.env.PATH}` }
-    const { stderr } = await start(process.execPath, [join(folder, 'bin', 'setup.js')], environment).finished
+    const npm = fakeNpm(folder, 'exit 7')
+    const { stderr } = await setupIn(folder, npm)
     expect(() => npm.calls()).toThrow()
     expect(stderr).toContain('building ...')
   })

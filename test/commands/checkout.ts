@@ -10,6 +10,7 @@ export default class TryThrow extends BaseCommand {
   async run(): Promise<void> {
     await this.parse(TryThrow)
     this.note('about to throw', 'debug')
+    if (process.env.STRAY) process.emitWarning('take care\\nof this')
     if (process.env.STRAY) setTimeout(() => { throw new TypeError('stray') }, 1)
     else throw new TypeError('a fault of the program')
     await new Promise((resolve) => setTimeout(resolve, 10_000))
@@ -56,15 +57,12 @@ export function writeCommand(folder: string, name: string, text: string): void {
   writeFileSync(file, text)
 }
 
-/** Puts a program named `npm` into a folder that notes its arguments instead of installing anything. */
-export function fakeNpm(folder: string, exitCode: number): { readonly path: string; calls(): string } {
+/** Puts a program named `npm` into a folder that notes its arguments and then does what the shell lines say. */
+export function fakeNpm(folder: string, lines: string): { readonly path: string; calls(): string } {
   const path = join(folder, 'fake')
   mkdirSync(path)
   const log = join(path, 'calls')
-  writeFileSync(
-    join(path, 'npm'),
-    `#!/bin/sh\necho "$@" >> '${log}'\necho 'npm says no' >&2\nexit ${exitCode}\n`,
-  )
+  writeFileSync(join(path, 'npm'), `#!/bin/sh\necho "$@" >> '${log}'\n${lines}\n`)
   chmodSync(join(path, 'npm'), 0o755)
   return { path, calls: () => readFileSync(log, 'utf8') }
 }

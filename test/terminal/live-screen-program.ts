@@ -1,7 +1,9 @@
 // Run by live-screen.test.ts in a process of its own: a screen that counts, and ends as the argument says.
 import { showLiveScreen } from '../../src/terminal/live-screen.ts'
 import { appearanceOf } from '../../src/terminal/output.ts'
+import { endOnStrayErrors } from '../../src/terminal/program.ts'
 
+endOnStrayErrors(process)
 const ending = process.argv[2]
 let count = 0
 
@@ -14,6 +16,7 @@ try {
     render() {
       count++
       if (ending === 'error' && count === 3) throw new Error('render failed')
+      if (ending === 'stray' && count === 3) setImmediate(() => Promise.reject(new Error('stray fault')))
       if (ending === 'exit' && count === 3) process.exit(3)
       return `screen ${count}`
     },

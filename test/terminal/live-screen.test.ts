@@ -39,6 +39,12 @@ describe.runIf(hasTerminal)('on a terminal', () => {
     expectRestored(stdout)
     expect(code).toBe(3)
   })
+
+  test('an error from nowhere gives it back, and is said after that', async () => {
+    const { code, stdout } = await startOnTerminal(process.execPath, words('stray')).finished
+    expect(expectRestored(stdout)).toContain('unexpected error: stray fault')
+    expect(code).toBe(1)
+  })
 })
 
 describe('without a terminal', () => {

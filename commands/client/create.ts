@@ -1,0 +1,34 @@
+import { Flags } from '@oclif/core'
+import { type RegisteredClient, registerClient } from '../../src/admin/administration.ts'
+import { OperatorCommand, privateKeyFlags, profileFlag } from '../../src/operator-command.ts'
+
+export default class ClientCreate extends OperatorCommand {
+  static override summary = 'register clients'
+  static override description =
+    `Takes a JSON object or array from --file or standard input: SignOn 1.1's form (clientId, clientSecret, authorizedGrantTypes, scopes, registeredRedirectUris, authorities, autoApproves, resourceIds, accessTokenValidity, refreshTokenValidity, description, additionalInformation) or RFC 7591 client metadata (client_id, client_secret, client_name, grant_types, redirect_uris, scope, token_endpoint_auth_method).
+
+A secret that is left out is made and printed, once.`
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --privatekey-file admin.key --file clients.json',
+  ]
+  static override flags = {
+    ...profileFlag,
+    ...privateKeyFlags,
+    file: Flags.string({ description: 'file with the clients (standard input if left out)' }),
+  }
+
+  async run(): Promise<{ clients: RegisteredClient[] }> {
+    const { flags } = await this.parse(ClientCreate)
+    const items = this.readItems(flags.file, flags['privatekey-file'])
+    return this.withAdministrator(flags, async (administrator) => {
+      const clients: RegisteredClient[] = []
+      for (const item of items) {
+        const client = await registerClient(administrator, item)
+        clients.push(client)
+        this.log(`Client created: ${client.clientId}`)
+        if (client.clientSecret !== undefined) this.log(`Client secret (shown once): ${client.clientSecret}`)
+      }
+      return { clients }
+    })
+  }
+}

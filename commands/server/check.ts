@@ -1,0 +1,37 @@
+import { probe } from '../../src/admin/probe.ts'
+import { serverProcess } from '../../src/admin/server-process.ts'
+import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
+
+const texts = {
+  booting: 'Server is booting',
+  running: 'Server is running',
+  stopped: 'Server stopped',
+} as const
+
+export default class ServerCheck extends OperatorCommand {
+  static override summary = 'tell whether the server runs'
+  static override description = 'Asks over HTTP. Exit code 0 when it runs, 1 otherwise.'
+  static override flags = { ...profileFlag }
+
+  async run(): Promise<Record<string, unknown>> {
+    const { flags } = await this.parse(ServerCheck)
+    const paths = this.paths(flags.home)
+    const { settings } = this.load(paths, flags.profile)
+    const { server } = settings
+    const found = await probe({
+      host: server.host,
+      port: server.port,
+      isTls: server.tls !== undefined,
+      controlSocket: paths.controlSocket,
+      isProcess: serverProcess(paths.pidFile) !== undefined,
+    })
+    this.log(texts[found.state])
+    const { anchors } = found.health ?? {}
+    if (anchors)
+      this.log(
+        `Anchors: ${anchors.confirmed} confirmed, ${anchors.pending} pending, ${anchors.lagEvents} events behind, node ${anchors.node}`,
+      )
+    if (found.state !== 'running') process.exitCode = 1
+    return { ...found }
+  }
+}

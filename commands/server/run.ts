@@ -1,0 +1,37 @@
+import { Flags } from '@oclif/core'
+import { serverWords, startInBackground } from '../../src/background.ts'
+import { OperatorCommand, profileFlag, programVersion } from '../../src/operator-command.ts'
+import { serve } from '../../src/serve.ts'
+
+export default class ServerRun extends OperatorCommand {
+  static override summary = 'run the server in the foreground'
+  static override flags = {
+    ...profileFlag,
+    daemon: Flags.boolean({ char: 'd', description: 'run in the background, as server start' }),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ServerRun)
+    const paths = this.paths(flags.home)
+    const loaded = this.load(paths, flags.profile)
+    if (flags.daemon) {
+      await startInBackground(paths, serverWords(flags))
+      this.log('Server started')
+      return
+    }
+    const app = await serve({
+      loaded,
+      paths,
+      version: programVersion(),
+      level: this.askedLogLevel,
+      echo: process.stderr,
+      now: this.now,
+    })
+    this.log(`Server started: ${app.issuer}`)
+    await new Promise<void>((resolve) => {
+      process.once('SIGTERM', resolve).once('SIGINT', resolve)
+    })
+    await app.close()
+    this.log('Server stopped')
+  }
+}

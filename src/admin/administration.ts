@@ -1,0 +1,139 @@
+/**
+ * Administration as the operator's side of it: build the event, sign it with the administrator's key in this
+ * process, hand it over. The key and the clear text of passwords and secrets never leave the process.
+ */
+import { randomBytes } from 'node:crypto'
+import { hashSecret } from '../authorization-server/secret-checker.ts'
+import type { PrivateKey } from '../chain/keys.ts'
+import { signMessage } from '../chain/message.ts'
+import { administrationText, sideCommitment } from '../oauth/administration.ts'
+import { parseClientRegistration } from '../oauth/client-metadata.ts'
+import { encodeEvent } from '../oauth/event-codec.ts'
+import { type Event, streamOf } from '../oauth/events.ts'
+import { parseUserRegistration } from '../oauth/user.ts'
+import { type Connection, ControlError } from './connection.ts'
+
+export interface Administrator {
+  connection: Connection
+  key: PrivateKey
+  /** Milliseconds since 1970. */
+  now: () => number
+}
+
+export interface RegisteredClient {
+  clientId: string
+  position: number
+  /** Only where it was made here: nobody can show it again. */
+  clientSecret?: string
+}
+
+/**
+ * Registers a client of either form; a confidential one without a secret is given one.
+ *
+ * @throws ClientMetadataError, ControlError
+ */
+export async function registerClient(
+  administrator: Administrator,
+  input: unknown,
+): Promise<RegisteredClient> {
+  const { clientId, clientSecret, metadata } = parseClientRegistration(input)
+  const made =
+    clientSecret === undefined && metadata.authenticationMethod !== 'none'
+      ? randomBytes(32).toString('base64url')
+      : undefined
+  const secret = clientSecret ?? made
+  const secretHash = secret === undefined ? undefined : await hashSecret(secret)
+  const position = await submit(administrator, streamOf.client(clientId), (signedAtSeconds) => ({
+    type: 'client.registered',
+    clientId,
+    metadata,
+    signedAtSeconds,
+    signature: '',
+    side: { ...(secretHash !== undefined && { secretHash }) },
+  }))
+  return { clientId, position, ...(made !== undefined && { clientSecret: made }) }
+}
+
+/** @throws ControlError not_found */
+export const removeClient = (administrator: Administrator, clientId: string): Promise<number> =>
+  submit(administrator, streamOf.client(clientId), (signedAtSeconds) => ({
+    type: 'client.removed',
+    clientId,
+    signedAtSeconds,
+    signature: '',
+  }))
+
+/**
+ * Registers a user under a new random subject.
+ *
+ * @throws UserError, ControlError exists
+ */
+export async function registerUser(
+  administrator: Administrator,
+  input: unknown,
+): Promise<{ username: string; subject: string; position: number }> {
+  const { username, password, authorities } = parseUserRegistration(input)
+  const subject = randomBytes(16).toString('base64url')
+  const passwordHash = await hashSecret(password)
+  const position = await submit(administrator, streamOf.user(subject), (signedAtSeconds) => ({
+    type: 'user.registered',
+    subject,
+    authorities,
+    signedAtSeconds,
+    signature: '',
+    side: { username, passwordHash },
+  }))
+  return { username, subject, position }
+}
+
+/** @throws ControlError not_found */
+export async function removeUser(administrator: Administrator, username: string): Promise<number> {
+  const user = await administrator.connection.operations.user({ username })
+  if (!user) throw new ControlError('not_found', 'The user not found.')
+  const { subject } = user
+  return submit(administrator, streamOf.user(subject), (signedAtSeconds) => ({
+    type: 'user.removed',
+    subject,
+    signedAtSeconds,
+    signature: '',
+  }))
+}
+
+/**
+ * Revokes the grant of a token: the token and the refresh token issued with it.
+ *
+ * @returns the position of the revocation; undefined where the grant had ended before
+ * @throws ControlError not_found
+ */
+export async function removeToken(administrator: Administrator, token: string): Promise<number | undefined> {
+  const view = await administrator.connection.operations.token({ token })
+  if (!view) throw new ControlError('not_found', 'The token not found.')
+  if (view.grant.ended) return undefined
+  return submit(administrator, view.stream, (signedAtSeconds) => ({
+    type: 'grant.revoked',
+    reason: 'administrator',
+    signedAtSeconds,
+    signature: '',
+  }))
+}
+
+/** Signs the event for its place and hands it over; resolves with its position once it is on disk. */
+async function submit(
+  { connection, key, now }: Administrator,
+  stream: string,
+  eventOf: (signedAtSeconds: number) => Event & { signature: string | null },
+): Promise<number> {
+  const { origin, version } = await connection.operations.place({ stream })
+  const event = eventOf(Math.floor(now() / 1000))
+  const { side } = encodeEvent(event)
+  const salt = side && randomBytes(32)
+  const commitment = side && salt && sideCommitment(salt, side)
+  event.signature = signMessage(administrationText({ origin, stream, version }, event, commitment), key)
+  const { position } = await connection.operations.administer({
+    stream,
+    version,
+    event,
+    ...(salt && { salt: salt.toString('base64url') }),
+  })
+  return position
+}

@@ -1,0 +1,52 @@
+/** Clients, users and tokens as SignOn 1.1 printed them: names in its spelling, values as text. */
+import type { Client } from '../oauth/client.ts'
+import type { User } from '../oauth/user.ts'
+import type { TokenView } from './operations.ts'
+
+export type Block = Record<string, string | string[]>
+
+const pairs = (map: Readonly<Record<string, string>>): string =>
+  `{${Object.entries(map)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ')}}`
+
+export const clientBlock = ({ clientId, metadata, secretHash }: Client): Block => ({
+  AccessTokenValidity: String(metadata.accessTokenValiditySeconds ?? ''),
+  AdditionalInformation: pairs(metadata.additionalInformation),
+  Authorities: metadata.authorities,
+  AuthorizedGrantTypes: metadata.grantTypes,
+  AutoApproves: metadata.autoApproves,
+  ClientId: clientId,
+  ClientSecret: secretHash ?? '',
+  Description: metadata.description ?? '',
+  RefreshTokenValidity: String(metadata.refreshTokenValiditySeconds ?? ''),
+  RegisteredRedirectUris: metadata.redirectUris,
+  ResourceIds: metadata.resourceIds,
+  Scopes: metadata.scopes,
+})
+
+export const userBlock = ({ username, passwordHash, authorities }: User): Block => ({
+  Authorities: authorities,
+  Password: passwordHash ?? '',
+  Username: username ?? '',
+})
+
+/** Only hashes of tokens are stored: the refresh token is shown by its hash. */
+export function tokenBlock(token: string, { grant, kind, active }: TokenView): Block {
+  const expiresAtSeconds = (kind === 'access' ? grant.access : grant.refresh)?.expiresAtSeconds
+  const ended =
+    grant.ended && `revoked ${new Date(grant.ended.atSeconds * 1000).toISOString()} (${grant.ended.reason})`
+  return {
+    AdditionalInformation: pairs({
+      active: String(active),
+      client: grant.clientId,
+      ...(grant.subject !== null && { subject: grant.subject }),
+      ...(ended && { ended }),
+    }),
+    Expiration: expiresAtSeconds === undefined ? '' : new Date(expiresAtSeconds * 1000).toISOString(),
+    RefreshToken: grant.refresh ? `SHA-256 ${grant.refresh.hash}` : '',
+    Scope: grant.access?.scopes ?? grant.scopes,
+    TokenType: 'bearer',
+    Value: token,
+  }
+}

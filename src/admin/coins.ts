@@ -1,0 +1,42 @@
+/** Coins for the servers: without them nothing can be anchored. */
+import type { PrivateKey } from '../chain/keys.ts'
+import { createRestClient } from '../chain/rest-client.ts'
+import { recharge } from '../chain/wallet.ts'
+import type { Connection } from './connection.ts'
+import { ControlError } from './connection.ts'
+
+const satsPerCoin = 100_000_000n
+
+/** Coins as decimal text into satoshis. @throws ControlError malformed */
+export function parseCoins(text: string): bigint {
+  const match = /^(\d{1,8})(?:\.(\d{1,8}))?$/.exec(text)
+  const sats = match ? BigInt(match[1] ?? 0) * satsPerCoin + BigInt((match[2] ?? '').padEnd(8, '0')) : 0n
+  if (sats === 0n)
+    throw new ControlError('malformed', `${text}: an amount of coins is expected, such as 1 or 0.25`)
+  return sats
+}
+
+/**
+ * Sends `amountSats` to the administrator's address, every server key's and every peer's.
+ *
+ * @throws ChainError insufficient_funds, fee_too_low naming both amounts, unreachable
+ */
+export async function rechargeServers(
+  { operations }: Connection,
+  key: PrivateKey,
+  amountSats: bigint,
+  timeoutMs: number,
+): Promise<{ txid: string; addresses: string[] }> {
+  const { administrator, servers, peers } = await operations.coinAddresses({})
+  const { endpoint } = await operations.status({})
+  if (endpoint === 'embedded')
+    throw new ControlError('not_running', 'the embedded node runs inside the server: start the server first')
+  const client = createRestClient({ endpoint, timeoutMs })
+  const { txid, addresses } = await recharge({
+    client,
+    key,
+    addresses: [administrator, ...servers, ...peers],
+    amountSats,
+  })
+  return { txid, addresses }
+}

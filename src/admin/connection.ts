@@ -1,0 +1,87 @@
+/** The other end of the control socket: what a command of the CLI speaks through. */
+import { type IncomingMessage, request } from 'node:http'
+import type { StorageReader } from '../ledger/storage.ts'
+import { decodeFrames, queryOfRange } from './entry-frames.ts'
+import type { Operations } from './operations.ts'
+
+/** Asks a server, running or opened in this process, and reads its stored entries. */
+export interface Connection {
+  /** Whether a server answers; otherwise this process has opened the data of a stopped one. */
+  isRunning: boolean
+  operations: AsyncOperations
+  reader: StorageReader
+  close(): Promise<void>
+}
+
+export type AsyncOperations = {
+  [K in keyof Operations]: (
+    input: Parameters<Operations[K]>[0],
+  ) => Promise<Awaited<ReturnType<Operations[K]>>>
+}
+
+/** An answer of the server that is a refusal or a failure; `code` as the server gave it. */
+export class ControlError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.name = 'ControlError'
+    this.code = code
+  }
+}
+
+const noServer = ['ENOENT', 'ECONNREFUSED', 'ENOTSOCK']
+
+/** A connection to the server that listens on this socket; undefined where none does. */
+export async function connectTo(path: string): Promise<Connection | undefined> {
+  const operations = new Proxy({} as AsyncOperations, {
+    get: (_target, name) =>
+      name === 'then' ? undefined : (input: unknown) => callOperation(path, String(name), input),
+  })
+  try {
+    await operations.status({})
+  } catch (error) {
+    if (noServer.includes((error as { code?: string }).code ?? '')) return undefined
+    throw error
+  }
+  return { isRunning: true, operations, reader: remoteReader(path), close: async () => {} }
+}
+
+async function callOperation(path: string, name: string, input: unknown): Promise<unknown> {
+  const answer = await send(path, 'POST', `/operations/${name}`, JSON.stringify(input))
+  const { result, code, message } = JSON.parse((await bytesOf(answer)).toString()) as {
+    result?: unknown
+    code?: string
+    message?: string
+  }
+  if (answer.statusCode === 200) return result
+  throw new ControlError(code ?? 'unavailable', message ?? 'the server failed')
+}
+
+const remoteReader = (path: string): StorageReader => ({
+  async get(key) {
+    const answer = await send(path, 'GET', `/entry?key=${key.toString('hex')}`)
+    const value = await bytesOf(answer)
+    if (answer.statusCode === 404) return undefined
+    if (answer.statusCode !== 200) throw new ControlError('unavailable', 'the server cannot read its ledger')
+    return value
+  },
+  async *entries(range) {
+    const answer = await send(path, 'GET', `/entries?${queryOfRange(range)}`)
+    if (answer.statusCode !== 200) throw new ControlError('unavailable', 'the server cannot read its ledger')
+    yield* decodeFrames(answer)
+  },
+})
+
+function send(socketPath: string, method: string, path: string, body?: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+    request({ socketPath, method, path, headers }, resolve).on('error', reject).end(body)
+  })
+}
+
+async function bytesOf(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of message) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}

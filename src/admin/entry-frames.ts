@@ -1,0 +1,52 @@
+/** Stored entries on the control socket: key length(4), value length(4), key, value; a range as hex in the query. */
+import type { Range } from '../ledger/storage.ts'
+
+export interface EntriesQuery {
+  gte: string
+  lt: string
+  reverse?: string
+  limit?: string
+}
+
+export function encodeFrame(key: Buffer, value: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(8 + key.length + value.length)
+  frame.writeUInt32BE(key.length, 0)
+  frame.writeUInt32BE(value.length, 4)
+  key.copy(frame, 8)
+  value.copy(frame, 8 + key.length)
+  return frame
+}
+
+/** Entries of a stream of frames, however it is cut into chunks. */
+export async function* decodeFrames(
+  chunks: AsyncIterable<Buffer>,
+): AsyncGenerator<[key: Buffer, value: Buffer]> {
+  let rest: Buffer = Buffer.alloc(0)
+  for await (const chunk of chunks) {
+    let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    while (bytes.length >= 8) {
+      const valueStart = 8 + bytes.readUInt32BE(0)
+      const end = valueStart + bytes.readUInt32BE(4)
+      if (bytes.length < end) break
+      yield [bytes.subarray(8, valueStart), bytes.subarray(valueStart, end)]
+      bytes = bytes.subarray(end)
+    }
+    rest = bytes
+  }
+  if (rest.length > 0) throw new Error('the server broke off')
+}
+
+export const queryOfRange = ({ gte, lt, reverse, limit }: Range): string =>
+  new URLSearchParams({
+    gte: gte.toString('hex'),
+    lt: lt.toString('hex'),
+    ...(reverse && { reverse: '1' }),
+    ...(limit !== undefined && { limit: String(limit) }),
+  }).toString()
+
+export const rangeOfQuery = ({ gte, lt, reverse, limit }: EntriesQuery): Range => ({
+  gte: Buffer.from(gte, 'hex'),
+  lt: Buffer.from(lt, 'hex'),
+  ...(reverse !== undefined && { reverse: true }),
+  ...(limit !== undefined && { limit: Number(limit) }),
+})

@@ -1,0 +1,99 @@
+/**
+ * What operators may ask of a server, as named operations with JSON in and out: the same ones over the control
+ * socket of a running server and in this process on the data of a stopped one.
+ */
+import { type AdministrationRequest, administer } from '../authorization-server/administer.ts'
+import type { AuthorizationContext } from '../authorization-server/context.ts'
+import { grantStreamOf } from '../authorization-server/revoke.ts'
+import type { Client } from '../oauth/client.ts'
+import { streamOf } from '../oauth/events.ts'
+import { type Grant, isAccessTokenLive } from '../oauth/grant.ts'
+import { hashToken } from '../oauth/token-format.ts'
+import type { User } from '../oauth/user.ts'
+import type { Monitor } from '../projections/monitor.ts'
+
+/** Addresses that `coin recharge` supplies. */
+export interface CoinAddresses {
+  administrator: string
+  servers: string[]
+  peers: string[]
+}
+
+export interface ServerStatus {
+  version: string
+  processId: number
+  issuer: string
+  origin: string
+  administrator: string
+  position: number
+  /** The node's REST endpoint; for the embedded one its own. */
+  endpoint: string
+}
+
+export interface TokenView {
+  stream: string
+  grant: Grant
+  kind: 'access' | 'refresh'
+  /** Whether it is live now. */
+  active: boolean
+}
+
+export interface Operations {
+  status(input: Record<string, never>): ServerStatus
+  monitor(input: Record<string, never>): Monitor
+  coinAddresses(input: Record<string, never>): CoinAddresses
+  /** Where an administration event would go: the ledger's origin and the version its stream is at. */
+  place(input: { stream: string }): { origin: string; version: number }
+  administer(input: AdministrationRequest): Promise<{ position: number }>
+  client(input: { clientId: string }): Client | null
+  clients(input: Record<string, never>): Promise<Client[]>
+  user(input: { username: string }): User | null
+  token(input: { token: string }): TokenView | null
+}
+
+export type OperationName = keyof Operations
+
+export interface OperationSources {
+  context: AuthorizationContext
+  status: () => ServerStatus
+  monitor: () => Monitor
+  coinAddresses: () => CoinAddresses
+}
+
+export function createOperations({ context, status, monitor, coinAddresses }: OperationSources): Operations {
+  const { models, settings, now } = context
+  return {
+    status,
+    monitor,
+    coinAddresses,
+    place: ({ stream }) => ({ origin: settings.origin, version: models.versionOf(stream) }),
+    administer: async (request) => ({ position: (await administer(context, request)).position }),
+    client({ clientId }) {
+      const { state } = models.load('client', streamOf.client(clientId))
+      return state && !state.removed ? state : null
+    },
+    async clients() {
+      const clients: Client[] = []
+      for await (const client of models.list('client')) if (!client.removed) clients.push(client)
+      return clients
+    },
+    user({ username }) {
+      const subject = models.subjectOf(username.normalize('NFC'))
+      return (subject === undefined ? undefined : models.load('user', streamOf.user(subject)).state) ?? null
+    },
+    token({ token }) {
+      const stream = grantStreamOf(context, token)
+      const grant = stream === undefined ? undefined : models.load('grant', stream).state
+      if (stream === undefined || !grant) return null
+      const hash = hashToken(token)
+      const isRefreshLive =
+        grant.ended === null && grant.refresh?.hash === hash && now() < grant.refresh.expiresAtSeconds * 1000
+      return {
+        stream,
+        grant,
+        kind: token.startsWith('cs_rt_') ? 'refresh' : 'access',
+        active: isAccessTokenLive(grant, hash, now()) || isRefreshLive,
+      }
+    },
+  }
+}

@@ -1,0 +1,262 @@
+/** The composition root: opens every room and hands each what it needs. */
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
+import { interval } from 'rxjs'
+import { type Connection, connectTo } from './admin/connection.ts'
+import { listenOnControlSocket } from './admin/control-socket.ts'
+import { createOperations, type Operations, type ServerStatus } from './admin/operations.ts'
+import { type Anchorer, openAnchorer } from './anchor/anchorer.ts'
+import { createRestClient } from './chain/rest-client.ts'
+import { type HomePaths, prepareHome } from './config/home.ts'
+import type { LoadedSettings } from './config/load.ts'
+import { derivedIssuer } from './config/settings.ts'
+import { type Core, openCore } from './core.ts'
+import { type DevNode, openDevNode } from './devnode/node.ts'
+import type { Health } from './http/routes/health.ts'
+import { createHttpServer } from './http/server.ts'
+import { type Counters, counters$, zeroCounters } from './projections/counters.ts'
+import { flatHistory, type History, history$ } from './projections/history.ts'
+import { type Monitor, monitor } from './projections/monitor.ts'
+
+/** What the embedded node keeps each server key at. */
+const developmentFundsSats = 10n * 100_000_000n
+
+export interface AppOptions {
+  loaded: LoadedSettings
+  paths: HomePaths
+  version: string
+  logger: FastifyBaseLogger
+  now: () => number
+}
+
+export interface App {
+  /** Where browsers and clients reach the server. */
+  issuer: string
+  port: number
+  status(): ServerStatus
+  monitor(): Monitor
+  /** Ends in the order of dependence: no new requests, the last checkpoint, the ledger, the node. */
+  close(): Promise<void>
+}
+
+/** An address that another program holds. */
+export class PortInUseError extends Error {
+  readonly code = 'port_in_use'
+}
+
+/**
+ * Opens everything; when this resolves, the server serves. What was opened is closed again where a later
+ * step fails.
+ *
+ * @throws LedgerError, ChainError, DevNodeError, PortInUseError, HomeError
+ */
+export async function openApp({ loaded, paths, version, logger, now }: AppOptions): Promise<App> {
+  const { settings, sources } = loaded
+  prepareHome(paths)
+  const closing: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const step of closing.splice(0).reverse()) await step()
+  }
+  try {
+    const { tls: tlsFiles, host } = settings.server
+    const issuerOf = (port: number) =>
+      sources['signon.server.issuer'].layer === 'derived'
+        ? derivedIssuer(tlsFiles !== undefined, port)
+        : settings.server.issuer
+    const core = await openCore(loaded, paths, issuerOf(settings.server.port), now)
+    closing.push(() => core.close())
+    const { context, identity, checkpoints } = core
+
+    let node: DevNode | undefined
+    if (settings.coinstack.endpoint === 'embedded') {
+      node = await openDevNode({
+        directory: paths.node,
+        port: settings.node.port,
+        blockIntervalMs: settings.node.blockIntervalMs,
+        fund: { addresses: identity.keys.map((key) => key.address), amountSats: developmentFundsSats },
+        clock: now,
+        onError: (error) => logger.error({ err: error }, 'the development chain could not mine'),
+      })
+      const { close: closeNode } = node
+      closing.push(() => closeNode())
+    }
+    const chainCalls = { read: 0, write: 0 }
+    const chain = createRestClient({
+      endpoint: node?.endpoint ?? settings.coinstack.endpoint,
+      timeoutMs: settings.coinstack.timeoutMs,
+      onCall: (kind) => {
+        chainCalls[kind]++
+      },
+    })
+    const anchorer = await openAnchorer({
+      ledger: context.ledger,
+      checkpoints,
+      chain,
+      keys: identity.keys,
+      feeRateSatsPerByte: settings.anchor.feeRateSatsPerByte,
+      intervalMs: settings.anchor.intervalSeconds * 1000,
+      now,
+      log: logger,
+    })
+
+    const live = followEvents(core)
+    closing.push(async () => live.stop())
+    const showMonitor = (): Monitor =>
+      monitor({
+        counters: live.counters,
+        history: live.history,
+        cacheCounts: context.models.cacheCounts,
+        chainCalls,
+        position: context.ledger.size,
+        anchors: anchorer.status(),
+      })
+    const http = await createHttpServer({
+      context,
+      pages: {
+        isSecure: new URL(issuerOf(settings.server.port)).protocol === 'https:',
+        loginOrigins: settings.login.origins,
+      },
+      health: () => healthOf(core, anchorer, showMonitor()),
+      logger,
+      trustProxy: settings.server.trustProxy,
+      ...(tlsFiles && {
+        tls: { cert: await readFile(tlsFiles.certificateFile), key: await readFile(tlsFiles.privateKeyFile) },
+      }),
+    })
+    closing.push(
+      () => checkpoints.sign(),
+      () => anchorer.stop(),
+      () => http.close(),
+    )
+    await listen(() => http.listen({ host, port: settings.server.port }), settings.server.port)
+    const { port } = http.server.address() as AddressInfo
+    context.settings.issuer = issuerOf(port)
+
+    const status = (): ServerStatus => ({
+      version,
+      processId: process.pid,
+      issuer: context.settings.issuer,
+      origin: context.settings.origin,
+      administrator: settings.admin.address,
+      position: context.ledger.size,
+      endpoint: chain.endpoint,
+    })
+    const operations = operationsOf(core, loaded, status, showMonitor)
+    const control = await listenOnControlSocket(paths.controlSocket, operations, context.ledger.storage)
+    closing.push(async () => {
+      await rm(paths.pidFile, { force: true })
+      await control.close()
+      await rm(paths.controlSocket, { force: true })
+    })
+    // The ledger's lock says who serves this home; a pid file of a server that is gone is overwritten.
+    await writeFile(paths.pidFile, `${process.pid}\n`, { mode: 0o600 })
+    anchorer.start()
+    logger.info(
+      { issuer: context.settings.issuer, position: context.ledger.size, endpoint: chain.endpoint },
+      'serving',
+    )
+    return { issuer: context.settings.issuer, port, status, monitor: showMonitor, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/**
+ * A connection to the server of this home if one runs, else to its data, opened by this process.
+ *
+ * @throws LedgerError, SettingsError
+ */
+export async function connect(
+  load: () => LoadedSettings,
+  paths: HomePaths,
+  version: string,
+  now: () => number,
+): Promise<Connection> {
+  const running = await connectTo(paths.controlSocket)
+  if (running) return running
+  const loaded = load()
+  prepareHome(paths)
+  const { settings } = loaded
+  const core = await openCore(loaded, paths, settings.server.issuer, now)
+  const { context } = core
+  const status = (): ServerStatus => ({
+    version,
+    processId: process.pid,
+    issuer: settings.server.issuer,
+    origin: context.settings.origin,
+    administrator: settings.admin.address,
+    position: context.ledger.size,
+    endpoint: settings.coinstack.endpoint,
+  })
+  const stopped = (): Monitor => {
+    throw new Error('No process detected')
+  }
+  const operations = operationsOf(core, loaded, status, stopped)
+  return {
+    isRunning: false,
+    operations: operations as unknown as Connection['operations'],
+    reader: context.ledger.storage,
+    close: () => core.close(),
+  }
+}
+
+function operationsOf(
+  { context, identity }: Core,
+  { settings }: LoadedSettings,
+  status: () => ServerStatus,
+  showMonitor: () => Monitor,
+): Operations {
+  return createOperations({
+    context,
+    status,
+    monitor: showMonitor,
+    coinAddresses: () => ({
+      administrator: settings.admin.address,
+      servers: identity.keys.map((key) => key.address),
+      peers: [...settings.peer.addresses],
+    }),
+  })
+}
+
+/** The live projections, kept at their present values. */
+function followEvents({ context: { ledger } }: Core) {
+  const live: { counters: Counters; history: History; stop(): void } = {
+    counters: zeroCounters,
+    history: flatHistory,
+    stop() {
+      counting.unsubscribe()
+      drawing.unsubscribe()
+    },
+  }
+  const counted$ = counters$(ledger.committed$)
+  const counting = counted$.subscribe((counters) => {
+    live.counters = counters
+  })
+  const drawing = history$(counted$, interval(1000)).subscribe((history) => {
+    live.history = history
+  })
+  return live
+}
+
+function healthOf({ context: { ledger } }: Core, anchorer: Anchorer, { anchors }: Monitor): Health {
+  return {
+    isReady: ledger.isWritable,
+    ledger: { position: ledger.size },
+    anchors: { ...anchors, node: anchorer.status().node },
+  }
+}
+
+async function listen(start: () => Promise<unknown>, port: number): Promise<void> {
+  try {
+    await start()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE')
+      throw new PortInUseError(`port ${port} is in use by another program`, { cause: error })
+    if (code === 'EACCES')
+      throw new PortInUseError(`port ${port} may not be opened by this user`, { cause: error })
+    throw error
+  }
+}

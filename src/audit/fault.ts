@@ -1,0 +1,83 @@
+/** What verification can find wrong: a stable vocabulary, for people and for scripts. */
+
+/** Every kind of fault. Kinds are only ever added. */
+export const faultKinds = {
+  record_altered: 'the record is not the one that was hashed when it was written',
+  record_missing: 'there is no record at this position',
+  record_misplaced: 'the record of another position stands here',
+  record_unexpected: 'a record stands behind the end of the log',
+  record_undecodable: 'the record was hashed as it is, but no event can be read from it',
+  time_backwards: 'the event is older than the one before it',
+  stream_version: 'the event breaks the gapless order of its stream',
+  side_altered: 'the side record is not the one that the record commits to',
+  side_unexpected: 'a side record that no record commits to',
+  index_missing: 'the stream index does not name the event',
+  index_altered: 'the stream index names another position for the event',
+  index_unexpected: 'the stream index names an event that is not there',
+  tile_altered: 'a stored hash of the tree is not the one that follows from the records',
+  tile_missing: 'stored hashes of the tree are missing',
+  frontier_altered: 'the stored tree head is not the one that follows from the records',
+  checkpoint_malformed: 'a stored checkpoint cannot be read',
+  checkpoint_signature: 'a checkpoint is not signed by a server of this ledger',
+  checkpoint_root: 'a signed checkpoint has another root than the records: history was rewritten',
+  checkpoint_beyond_log: 'a signed checkpoint covers more events than there are: the log was cut',
+  server_missing: 'the log does not begin with the opening of a server',
+  server_signature: "a server's keys are not vouched for by its Bitcoin key",
+  server_untrusted: 'a server or administrator is not among those that were given as trusted',
+  administrator_signature: "an act of administration without the administrator's signature",
+  protocol: 'the event breaks a law of the protocol',
+  row_missing: 'a row of the read models is missing',
+  row_altered: 'a row of the read models is not the one that follows from the events',
+  row_unexpected: 'a row of the read models that no event explains',
+  anchor_malformed: 'a stored anchor cannot be read',
+  anchor_root: 'an anchor commits to another root than the records have',
+  anchor_beyond_log: 'an anchor covers more events than there are: the log was cut',
+  anchor_invalid: 'an anchor does not prove what it says',
+  anchor_missing: 'the node does not have the transaction of a confirmed anchor',
+  entry_unexpected: 'an entry of the store that this program never writes',
+} as const
+
+export type FaultKind = keyof typeof faultKinds
+
+export interface Fault {
+  /** The event at fault; for checkpoints and anchors the last event they cover; null where no event is meant. */
+  position: number | null
+  kind: FaultKind
+  /** What was found, in words. */
+  detail: string
+}
+
+/** Collects the first `most` faults and knows whether there were more. */
+export class Faults {
+  readonly #most: number
+  readonly #found: Fault[] = []
+  #hasMore = false
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  add(position: number | null, kind: FaultKind, detail: string = faultKinds[kind]): void {
+    if (this.isFull) this.#hasMore = true
+    else this.#found.push({ position, kind, detail })
+  }
+
+  get count(): number {
+    return this.#found.length
+  }
+
+  /** Looking closer would add nothing. */
+  get isFull(): boolean {
+    return this.#found.length >= this.#most
+  }
+
+  get hasMore(): boolean {
+    return this.#hasMore
+  }
+
+  /** By position; those of no position last. */
+  sorted(): Fault[] {
+    const place = ({ position }: Fault) => position ?? Number.POSITIVE_INFINITY
+    return this.#found.toSorted((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)))
+  }
+}

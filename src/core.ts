@@ -1,0 +1,107 @@
+/** What a running server and an offline command both stand on: ledger, read models, identity, use cases. */
+import type { AuthorizationContext } from './authorization-server/context.ts'
+import { SecretChecker } from './authorization-server/secret-checker.ts'
+import { TokenSecrets } from './authorization-server/token-secrets.ts'
+import { verifyMessage } from './chain/message.ts'
+import type { HomePaths } from './config/home.ts'
+import type { LoadedSettings } from './config/load.ts'
+import { createIdentity, type Identity } from './identity.ts'
+import { Checkpoints } from './ledger/checkpoints.ts'
+import { LedgerError } from './ledger/errors.ts'
+import { Ledger } from './ledger/ledger.ts'
+import { readEvents } from './ledger/reader.ts'
+import { openStorage, type Storage } from './ledger/storage.ts'
+import { decodeEvent, encodeEvent } from './oauth/event-codec.ts'
+import { type Event, streamOf } from './oauth/events.ts'
+import { ReadModels } from './projections/read-models.ts'
+import { projectRows } from './projections/rows.ts'
+
+export const eventCodec = { encode: encodeEvent, decode: decodeEvent }
+
+export interface Core {
+  identity: Identity
+  context: AuthorizationContext
+  checkpoints: Checkpoints
+  close(): Promise<void>
+}
+
+/**
+ * Opens the ledger and makes sure that it knows this server and its keys.
+ *
+ * @param issuer as it is once the port is known
+ * @throws LedgerError locked, damaged or unavailable; ChainError for a malformed key
+ */
+export async function openCore(
+  { settings, sources }: LoadedSettings,
+  paths: HomePaths,
+  issuer: string,
+  now: () => number,
+): Promise<Core> {
+  const storage = await openStorage(paths.ledger)
+  try {
+    const ledger = new Ledger<Event>(storage, eventCodec, projectRows)
+    const isOriginSet = !['default', 'derived', 'unset'].includes(sources['signon.ledger.origin'].layer)
+    const origin = await originOf(storage, settings.ledger.origin, isOriginSet)
+    const identity = createIdentity(settings.server.privateKeys, origin, settings.admin.address)
+    const checkpoints = await Checkpoints.open(
+      ledger,
+      paths.checkpointFile,
+      origin,
+      identity.checkpointSigner,
+    )
+    const models = new ReadModels(ledger, settings.cache.entries)
+    await introduceServer(ledger, models, identity, now)
+    const context: AuthorizationContext = {
+      ledger,
+      models,
+      settings: {
+        issuer,
+        origin,
+        administratorAddress: settings.admin.address,
+        codeSeconds: settings.server.codeValiditySeconds,
+        accessSeconds: settings.server.tokenValiditySeconds,
+        refreshSeconds: settings.server.refreshTokenValiditySeconds,
+        sessionSeconds: settings.server.sessionValiditySeconds,
+        refreshGraceMs: settings.server.refreshTokenGraceSeconds * 1000,
+      },
+      secrets: new TokenSecrets(identity.successorKey),
+      secretChecker: new SecretChecker(),
+      now,
+      verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
+    }
+    return { identity, context, checkpoints, close: () => ledger.close() }
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+/** A ledger keeps the origin of its first event: signatures and checkpoints of the past name it. */
+async function originOf(storage: Storage, wanted: string, isSet: boolean): Promise<string> {
+  for await (const { event } of readEvents(storage, eventCodec, 0, 1)) {
+    if (event.type !== 'server.opened')
+      throw new LedgerError('damaged', 'the ledger does not begin with its server')
+    if (isSet && event.origin !== wanted)
+      throw new LedgerError(
+        'damaged',
+        `the ledger is that of ${event.origin}, but signon.ledger.origin is ${wanted}`,
+      )
+    return event.origin
+  }
+  return wanted
+}
+
+/** First event of a ledger, and again whenever a key or the administrator has changed. */
+async function introduceServer(
+  ledger: Ledger<Event>,
+  models: ReadModels,
+  { address, opened }: Identity,
+  now: () => number,
+): Promise<void> {
+  const stream = streamOf.server(address)
+  const { state, version } = models.load('server', stream)
+  const isKnown =
+    state?.checkpointKey === opened.checkpointKey &&
+    state.administratorAddress === opened.administratorAddress
+  if (!isKnown) await ledger.append(stream, version, [opened], now())
+}

@@ -1,0 +1,54 @@
+/** The server's own keys: what signs anchors, checkpoints and itself, all from `signon.server.privatekeys`. */
+import { hkdfSync } from 'node:crypto'
+import { type PrivateKey, parseWif } from './chain/keys.ts'
+import { signMessage } from './chain/message.ts'
+import { serverText } from './oauth/administration.ts'
+import type { EventOf } from './oauth/events.ts'
+import { ed25519PrivateKey, ed25519PublicKeyBytes } from './tree/ed25519.ts'
+import { ed25519Signer, type NoteSigner } from './tree/signed-note.ts'
+
+export interface Identity {
+  keys: readonly PrivateKey[]
+  /** Address of the first key, under which the server is known. */
+  address: string
+  checkpointSigner: NoteSigner
+  /** Key of the successors of refresh tokens, 32 bytes. */
+  successorKey: Buffer
+  /** The event that binds the checkpoint key to the server's address. */
+  opened: EventOf<'server.opened'>
+}
+
+/** Independent keys for independent uses (RFC 5869): knowing one tells nothing of the others. */
+const derive = (key: PrivateKey, use: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', key.privateKey, 'coinstack-signon', use, 32))
+
+/**
+ * @param privateKeys WIF, at least one
+ * @throws ChainError for a malformed key
+ */
+export function createIdentity(
+  privateKeys: readonly string[],
+  origin: string,
+  administratorAddress: string,
+): Identity {
+  const keys = privateKeys.map(parseWif)
+  const key = keys[0]
+  if (!key) throw new RangeError('a server has at least one private key')
+  const checkpointKey = ed25519PrivateKey(derive(key, 'checkpoint key'))
+  const opened: EventOf<'server.opened'> = {
+    type: 'server.opened',
+    origin,
+    administratorAddress,
+    serverAddress: key.address,
+    checkpointKey: ed25519PublicKeyBytes(checkpointKey).toString('base64url'),
+    signature: '',
+  }
+  opened.signature = signMessage(serverText(opened), key)
+  return {
+    keys,
+    address: key.address,
+    checkpointSigner: ed25519Signer(origin, checkpointKey),
+    successorKey: derive(key, 'refresh token successors'),
+    opened,
+  }
+}
