@@ -75,10 +75,7 @@ export class AnchorStore {
 
   /** Size of the largest tree with a confirmed anchor. */
   get anchoredSize(): number {
-    return Math.max(
-      this.#state.buriedSize,
-      ...this.watched.filter(isConfirmed).map((anchor) => anchor.size),
-    )
+    return Math.max(this.#state.buriedSize, ...this.watched.filter(isConfirmed).map((anchor) => anchor.size))
   }
 
   /** Size of the largest tree with any anchor. */
@@ -174,7 +171,8 @@ function readRecord(name: string, value: Buffer): Anchor {
 }
 
 function decodeState(value: Buffer): { buried: number; buriedSize: number; watched: number[] } {
-  const isCount = (number: unknown): number is number => Number.isSafeInteger(number) && (number as number) >= 0
+  const isCount = (number: unknown): number is number =>
+    Number.isSafeInteger(number) && (number as number) >= 0
   try {
     const { version, buried, buriedSize, watched } = JSON.parse(value.toString())
     const isRight = version === stateVersion && isCount(buried) && isCount(buriedSize)

@@ -2,7 +2,7 @@
  * Does an anchor prove what it claims? Offline from its own bytes, online from what a node says. Faults come as
  * findings, never as exceptions: an audit goes on and tells them all.
  */
-import { meetsTarget, parseBlockHeader } from '../chain/block.ts'
+import { headerBytes, meetsTarget, parseBlockHeader } from '../chain/block.ts'
 import { ChainError } from '../chain/errors.ts'
 import { merkleRootFromBranch } from '../chain/merkle.ts'
 import { readEvidence, type TransactionEvidence } from '../chain/transaction-evidence.ts'
@@ -75,7 +75,8 @@ function checkCommitment(
   { payloads }: TransactionEvidence,
   checkpoint: Checkpoint | undefined,
 ): AnchorFinding[] {
-  if (checkpoint === undefined) return [finding('anchor_checkpoint', `no checkpoint of size ${size} is signed`)]
+  if (checkpoint === undefined)
+    return [finding('anchor_checkpoint', `no checkpoint of size ${size} is signed`)]
   const findings: AnchorFinding[] = []
   if (checkpoint.size !== size || checkpoint.origin !== origin || !sameHash(checkpoint.root, root)) {
     findings.push(
@@ -88,9 +89,7 @@ function checkCommitment(
   // Two payloads in one transaction could name two trees of one size: exactly one counts.
   const own = payloads.filter((payload) => parsePayload(payload) !== undefined)
   if (own.length !== 1 || !isPayloadOf(own[0]!, checkpoint)) {
-    findings.push(
-      finding('anchor_payload', `the transaction does not commit to ${described(checkpoint)}`),
-    )
+    findings.push(finding('anchor_payload', `the transaction does not commit to ${described(checkpoint)}`))
   }
   return findings
 }
@@ -106,6 +105,8 @@ function checkSigner({ signers }: TransactionEvidence, serverAddresses: readonly
 }
 
 function checkBlock(txid: string, block: AnchorBlock): AnchorFinding[] {
+  if (block.header.length !== headerBytes)
+    return [finding('anchor_header', `a block header has ${headerBytes} bytes, not ${block.header.length}`)]
   const header = parseBlockHeader(block.header)
   const findings: AnchorFinding[] = []
   if (header.hash !== block.hash)
@@ -153,7 +154,8 @@ async function checkPlace(
 ): Promise<AnchorFinding | undefined> {
   const place = await client.transaction(txid)
   if (place === undefined) return finding('anchor_missing', `the node does not know transaction ${txid}`)
-  if (place.blockHash === undefined) return finding('anchor_unconfirmed', `transaction ${txid} is in no block`)
+  if (place.blockHash === undefined)
+    return finding('anchor_unconfirmed', `transaction ${txid} is in no block`)
   if (place.blockHash !== block.hash)
     return finding('anchor_reorged', `transaction ${txid} is in block ${place.blockHash}, not ${block.hash}`)
   const best = await client.blockHashAt(block.height)

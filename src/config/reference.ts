@@ -16,7 +16,9 @@ A wrong or unknown setting is named with its file, line and key and what is expe
 ${supported.map(tableRow).join('\n')}
 
 ## One by one
-${supported.map(section).join('\n')}
+
+${supported.map(section).join('\n\n')}
+
 ## Known keys that are refused
 These keys of SignOn 1.1 are known, but this version does not act on them yet; a file that holds one is refused instead of silently meaning something else.
 

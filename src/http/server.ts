@@ -1,6 +1,6 @@
 /** The HTTP server: two scopes of routes, one for programs (JSON) and one for people (pages). */
 import formbody from '@fastify/formbody'
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { AuthorizationContext } from '../authorization-server/context.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import { type PageSettings, registerPages } from './html-pages.ts'
@@ -37,7 +37,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const app = fastify({
     loggerInstance: logger,
     // What happened stands in the ledger; addresses may carry tokens and are not logged.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
     trustProxy,
     forceCloseConnections: 'idle',

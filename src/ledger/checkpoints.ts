@@ -15,8 +15,9 @@ import type { Ledger } from './ledger.ts'
 import { logSize, rootOfSize } from './reader.ts'
 import type { Storage, StorageReader } from './storage.ts'
 
-const prefix = 'checkpoint/'
-const nameOf = (size: number) => prefix + String(size).padStart(16, '0')
+/** Of the annex' names; sixteen digits of the size follow. */
+export const checkpointPrefix = 'checkpoint/'
+const nameOf = (size: number) => checkpointPrefix + String(size).padStart(16, '0')
 
 /** A checkpoint and the signed note it came in. */
 export interface SignedCheckpoint {
@@ -31,7 +32,7 @@ const readNote = (note: string): SignedCheckpoint => ({
 
 /** All checkpoints that were signed, by size. */
 export async function* listCheckpoints(reader: StorageReader): AsyncGenerator<SignedCheckpoint> {
-  for await (const [, note] of listAnnex(reader, prefix)) yield readNote(note.toString())
+  for await (const [, note] of listAnnex(reader, checkpointPrefix)) yield readNote(note.toString())
 }
 
 export class Checkpoints {
@@ -64,7 +65,7 @@ export class Checkpoints {
     signer: NoteSigner,
   ): Promise<Checkpoints> {
     const checkpoints = new Checkpoints(ledger, file, origin, signer)
-    for await (const [, note] of listAnnex(ledger.storage, prefix, { reverse: true, limit: 1 }))
+    for await (const [, note] of listAnnex(ledger.storage, checkpointPrefix, { reverse: true, limit: 1 }))
       checkpoints.#last = readNote(note.toString())
     await assertContainsCheckpointFile(ledger.storage, file)
     return checkpoints

@@ -1,0 +1,133 @@
+/** The anchors: against the tree of the records, by themselves, and with a node where one is given. */
+import { type Anchor, isConfirmed } from '../anchor/anchor.ts'
+import { listAnchors } from '../anchor/anchor-store.ts'
+import { type AnchorFinding, verifyAnchor, verifyAnchorOnChain } from '../anchor/verify.ts'
+import type { ChainClient } from '../chain/types.ts'
+import type { StorageReader } from '../ledger/storage.ts'
+import type { Checkpoint } from '../tree/checkpoint.ts'
+import type { Hash } from '../tree/hash.ts'
+import { BySize, type Sized } from './by-size.ts'
+import type { FaultKind, Faults } from './fault.ts'
+
+interface FoundAnchor extends Sized {
+  anchor: Anchor
+}
+
+/** The log at the size of an anchor, as far as it is known. */
+export interface AnchoredLog {
+  root: Hash | undefined
+  /** The signed checkpoint; undefined where there is none or it does not hold. */
+  checkpoint: Checkpoint | undefined
+  /** There is a checkpoint, but it was found wrong or could not be checked: told once, and not again here. */
+  hasDoubtfulCheckpoint: boolean
+  serverAddresses: readonly string[]
+}
+
+/** A reorganisation that the anchorer has still to follow is no fault of the log. */
+const followable: readonly string[] = ['anchor_unconfirmed', 'anchor_reorged']
+
+export class AnchorCheck {
+  readonly #faults: Faults
+  readonly #chain: ChainClient | undefined
+  readonly #warnings: string[]
+  readonly #stored: BySize<FoundAnchor>
+  #node: 'asked' | 'unreachable'
+  #confirmed = 0
+  #pending = 0
+  #notAsked = 0
+
+  constructor(reader: StorageReader, chain: ChainClient | undefined, faults: Faults, warnings: string[]) {
+    this.#faults = faults
+    this.#chain = chain
+    this.#node = 'asked'
+    this.#warnings = warnings
+    this.#stored = new BySize(this.#list(reader))
+  }
+
+  /** Anchors in a block that hold, as far as they could be checked. */
+  get confirmed(): number {
+    return this.#confirmed
+  }
+
+  /** Anchors that wait for a block. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  /** Confirmed anchors of which no node was asked. */
+  get notAsked(): number {
+    return this.#notAsked
+  }
+
+  upTo(size: number): Promise<FoundAnchor[]> {
+    return this.#stored.upTo(size)
+  }
+
+  async check({ anchor, size }: FoundAnchor, log: AnchoredLog): Promise<void> {
+    const { root, serverAddresses } = log
+    const count = this.#faults.count
+    if (root && !root.equals(anchor.root)) {
+      this.#faults.add(
+        size - 1,
+        'anchor_root',
+        `the first ${size} events have root ${root.toString('base64')}, ` +
+          `but transaction ${anchor.txid} is to anchor ${anchor.root.toString('base64')}`,
+      )
+    }
+    const checkpoint =
+      log.checkpoint ?? (log.hasDoubtfulCheckpoint ? { ...anchor, root: root ?? anchor.root } : undefined)
+    const isRightRoot = this.#faults.count === count
+    for (const { kind, detail } of verifyAnchor(anchor, { checkpoint, serverAddresses }))
+      if (isRightRoot || kind !== 'anchor_checkpoint') this.#add(size, { kind, detail })
+    await this.#ask(anchor)
+    if (!isConfirmed(anchor)) this.#pending++
+    else if (this.#faults.count === count) this.#confirmed++
+  }
+
+  /** What covers more events than the log has. */
+  async finish(size: number): Promise<void> {
+    for (const found of await this.#stored.upTo(Number.MAX_SAFE_INTEGER))
+      if (found.size > size)
+        this.#faults.add(
+          found.size - 1,
+          'anchor_beyond_log',
+          `the log has ${size} events, but transaction ${found.anchor.txid} anchors ${found.size}`,
+        )
+  }
+
+  close(): Promise<void> {
+    return this.#stored.close()
+  }
+
+  async *#list(reader: StorageReader): AsyncGenerator<FoundAnchor> {
+    for await (const found of listAnchors(reader))
+      if ('anchor' in found) yield { anchor: found.anchor, size: found.anchor.size }
+      else {
+        const digits = /\d{16}$/.exec(found.name)?.[0]
+        const position = digits === undefined ? null : Number(digits) - 1
+        this.#faults.add(position, 'anchor_malformed', `the entry ${found.name}: ${found.fault}`)
+      }
+  }
+
+  async #ask(anchor: Anchor): Promise<void> {
+    if (!isConfirmed(anchor)) return
+    if (!this.#chain || this.#node === 'unreachable') {
+      this.#notAsked++
+      return
+    }
+    const { findings } = await verifyAnchorOnChain(anchor, this.#chain)
+    for (const { kind, detail } of findings) {
+      if (kind === 'node_unreachable') this.#node = 'unreachable'
+      if (kind === 'node_unreachable' || kind === 'node_bad_answer') {
+        this.#notAsked++
+        this.#warnings.push(`the node at ${this.#chain.endpoint} could not be asked: ${detail}`)
+      } else if (anchor.status === 'confirmed' && followable.includes(kind))
+        this.#warnings.push(`the anchor of ${anchor.size} events has been reorganised: ${detail}`)
+      else this.#add(anchor.size, { kind, detail })
+    }
+  }
+
+  #add(size: number, { kind, detail }: AnchorFinding): void {
+    this.#faults.add(size - 1, kind as FaultKind, `the anchor of ${size} events: ${detail}`)
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Who may say what: the servers whose keys sign checkpoints, and the administrator, as the log's own
+ * `server.opened` events bind them. What they are worth to an auditor depends on knowing the Bitcoin
+ * addresses from elsewhere: give them as `trusted`.
+ */
+import { administrationText, isAdministration, serverText } from '../oauth/administration.ts'
+import type { Event, EventOf, Recorded } from '../oauth/events.ts'
+import { openCheckpoint } from '../tree/checkpoint.ts'
+import { ed25519PublicKey } from '../tree/ed25519.ts'
+import { ed25519Verifier, type NoteVerifier } from '../tree/signed-note.ts'
+import type { Faults } from './fault.ts'
+
+/** Whether `signature` is that of `address` over the text, as a "Bitcoin Signed Message". */
+export type VerifyMessage = (address: string, text: string, signature: string) => boolean
+
+/** Addresses known from outside the log. */
+export interface Trusted {
+  administratorAddress?: string
+  serverAddresses?: readonly string[]
+}
+
+/** A server as it opened the log. */
+export interface OpenedServer {
+  position: number
+  origin: string
+  administratorAddress: string
+  serverAddress: string
+  /** Ed25519, base64url. */
+  checkpointKey: string
+}
+
+interface Signer extends OpenedServer {
+  verifier: NoteVerifier
+}
+
+export class Authority {
+  readonly #verifyMessage: VerifyMessage
+  readonly #trusted: Trusted
+  readonly #faults: Faults
+  readonly #signers: Signer[] = []
+  #latest: OpenedServer | undefined
+  #isUncertain = false
+  #unchecked = 0
+
+  constructor(verifyMessage: VerifyMessage, trusted: Trusted, faults: Faults) {
+    this.#verifyMessage = verifyMessage
+    this.#trusted = trusted
+    this.#faults = faults
+  }
+
+  /** The servers whose keys were vouched for, each key once. */
+  get servers(): OpenedServer[] {
+    return this.#signers.map(({ verifier: _, ...server }) => server)
+  }
+
+  /** Acts of administration whose signature could not be checked, because an event that binds keys is damaged. */
+  get unchecked(): number {
+    return this.#unchecked
+  }
+
+  /** An event that binds keys is damaged: what is signed by them is not known until the next one. */
+  loseTrack(): void {
+    this.#latest = undefined
+    this.#isUncertain = true
+  }
+
+  /** Checks what the event needs for being believed. */
+  check(recorded: Recorded, commitment: Buffer | undefined): void {
+    const { event, position } = recorded
+    if (position === 0 && event.type !== 'server.opened')
+      this.#faults.add(0, 'server_missing', `the log begins with ${event.type}`)
+    if (event.type === 'server.opened') this.#open(event, position)
+    else if (isAdministration(event)) this.#checkAdministration(recorded, commitment)
+  }
+
+  /**
+   * Whether a server of this ledger signed the checkpoint, with a key bound before it.
+   *
+   * @returns what is wrong; null where the key may be in a damaged event
+   */
+  checkNote(note: string, origin: string, size: number): string | null | undefined {
+    const signers = this.#signers.filter((signer) => signer.origin === origin && signer.position < size)
+    try {
+      openCheckpoint(
+        note,
+        origin,
+        signers.map(({ verifier }) => verifier),
+      )
+      return undefined
+    } catch (error) {
+      return this.#isUncertain && signers.length === 0 ? null : (error as Error).message
+    }
+  }
+
+  #open(event: EventOf<'server.opened'>, position: number): void {
+    const { origin, administratorAddress, serverAddress, checkpointKey } = event
+    if (!this.#verifyMessage(serverAddress, serverText(event), event.signature)) {
+      this.#faults.add(position, 'server_signature', `the keys of server ${serverAddress} are not signed by it`)
+      if (!this.#latest) this.loseTrack()
+      return
+    }
+    this.#checkTrust(event, position)
+    const server = { position, origin, administratorAddress, serverAddress, checkpointKey }
+    this.#latest = server
+    if (this.#signers.some((known) => known.origin === origin && known.checkpointKey === checkpointKey)) return
+    try {
+      const key = ed25519PublicKey(Buffer.from(checkpointKey, 'base64url'))
+      this.#signers.push({ ...server, verifier: ed25519Verifier(origin, key) })
+    } catch (error) {
+      this.#faults.add(position, 'server_signature', `the checkpoint key is unusable: ${(error as Error).message}`)
+    }
+  }
+
+  #checkTrust({ administratorAddress, serverAddress }: EventOf<'server.opened'>, position: number): void {
+    const trusted = this.#trusted
+    if (trusted.administratorAddress !== undefined && trusted.administratorAddress !== administratorAddress)
+      this.#faults.add(position, 'server_untrusted', `administrator ${administratorAddress} is not trusted`)
+    if (trusted.serverAddresses && !trusted.serverAddresses.includes(serverAddress))
+      this.#faults.add(position, 'server_untrusted', `server ${serverAddress} is not trusted`)
+  }
+
+  #checkAdministration({ event, stream, version, position }: Recorded, commitment?: Buffer): void {
+    if (!this.#latest) {
+      if (this.#isUncertain) this.#unchecked++
+      else this.#faults.add(position, 'administrator_signature', 'no server had named an administrator')
+      return
+    }
+    const { origin, administratorAddress } = this.#latest
+    const text = administrationText({ origin, stream, version }, event, commitment)
+    if (!this.#verifyMessage(administratorAddress, text, signatureOf(event)))
+      this.#faults.add(
+        position,
+        'administrator_signature',
+        `${event.type} is not signed by the administrator ${administratorAddress}`,
+      )
+  }
+}
+
+const signatureOf = (event: Event): string => ('signature' in event ? (event.signature ?? '') : '')

@@ -1,0 +1,146 @@
+/**
+ * The stream index: each event is named once, under its stream and version, and versions have no gaps. One
+ * scan in key order shows gaps; that entries and records are the same set, a comparison in constant memory.
+ */
+import { decodePosition, encodePosition, rangeOf, streamKey } from '../ledger/layout.ts'
+import { readRecords } from '../ledger/reader.ts'
+import { decodeRecord } from '../ledger/record.ts'
+import type { StorageReader } from '../ledger/storage.ts'
+import { bucketOf, EntryComparison } from './entry-comparison.ts'
+import type { Faults } from './fault.ts'
+
+interface Gap {
+  position: number
+  stream: string
+  version: number
+  detail: string
+}
+
+const versionBytes = 4
+const mostGaps = 1000
+
+export class IndexCheck {
+  readonly #reader: StorageReader
+  readonly #faults: Faults
+  readonly #isDamaged: (position: number) => boolean
+  readonly #size: number
+  readonly #comparison = new EntryComparison()
+  readonly #gaps: Gap[] = []
+
+  constructor(
+    reader: StorageReader,
+    faults: Faults,
+    size: number,
+    isDamaged: (position: number) => boolean,
+  ) {
+    this.#reader = reader
+    this.#faults = faults
+    this.#size = size
+    this.#isDamaged = isDamaged
+  }
+
+  /** Takes a record that is in order. */
+  expect(stream: string, version: number, position: number): void {
+    this.#comparison.expect(streamKey(stream, version), encodePosition(position))
+  }
+
+  /** @param sizeNow of the log: entries up to there may have come since */
+  async finish(sizeNow: number): Promise<void> {
+    await this.#scan(sizeNow)
+    const differing = this.#comparison.differing()
+    const missing = new Set<string>()
+    if (differing.size > 0 && !this.#faults.isFull) await this.#name(differing, sizeNow, missing)
+    for (const { position, stream, version, detail } of this.#gaps)
+      if (!missing.has(`${stream}\0${version}`)) this.#faults.add(position, 'stream_version', detail)
+  }
+
+  async #scan(sizeNow: number): Promise<void> {
+    let before: { key: Buffer; position: number } | undefined
+    for await (const [key, value] of this.#reader.entries(rangeOf('stream'))) {
+      if (!isIndexEntry(key, value)) {
+        this.#faults.add(null, 'index_unexpected', `a malformed entry with the key ${key.toString('hex')}`)
+        continue
+      }
+      const position = decodePosition(value)
+      this.#checkOrder(key, position, before)
+      before = { key, position }
+      if (position < this.#size || position >= sizeNow) this.#comparison.found(key, value)
+    }
+  }
+
+  #checkOrder(key: Buffer, position: number, before?: { key: Buffer; position: number }): void {
+    const at = key.length - versionBytes
+    const version = key.readUInt32BE(at)
+    const isSameStream = before?.key.length === key.length && before.key.compare(key, 0, at, 0, at) === 0
+    const expected = isSameStream ? before.key.readUInt32BE(at) + 1 : 0
+    const isOrdered = !isSameStream || before.position < position
+    if ((version === expected && isOrdered) || this.#gaps.length >= mostGaps) return
+    const stream = key.toString('utf8', 1, at - 1)
+    const detail =
+      version === expected
+        ? `version ${version} of stream ${stream} stands before the version before it`
+        : `stream ${stream} goes on with version ${version} where ${expected} is next`
+    // An entry that points elsewhere is told as such.
+    if (this.#isDamaged(position)) return
+    this.#gaps.push({ position, stream, version: expected, detail })
+  }
+
+  /** The second pass: names the entries of the buckets that differ. */
+  async #name(differing: ReadonlySet<number>, sizeNow: number, missing: Set<string>): Promise<void> {
+    const expected = new Map<string, number>()
+    for await (const [position, bytes] of readRecords(this.#reader, 0, this.#size)) {
+      if (this.#isDamaged(position)) continue
+      const record = tryDecode(bytes)
+      if (!record) continue
+      const key = streamKey(record.stream, record.version)
+      if (!differing.has(bucketOf(key))) continue
+      const name = key.toString('latin1')
+      const first = expected.get(name)
+      if (first === undefined) expected.set(name, position)
+      else
+        this.#faults.add(
+          position,
+          'stream_version',
+          `version ${record.version} of stream ${record.stream} stands at position ${first} already`,
+        )
+    }
+    for await (const [key, value] of this.#reader.entries(rangeOf('stream'))) {
+      if (!isIndexEntry(key, value) || !differing.has(bucketOf(key))) continue
+      const name = key.toString('latin1')
+      const there = decodePosition(value)
+      const right = expected.get(name)
+      expected.delete(name)
+      if (right === there || (there >= this.#size && there < sizeNow)) continue
+      if (right !== undefined) {
+        this.#faults.add(right, 'index_altered', `the stream index says ${there} for the event at ${right}`)
+        missing.add(gapName(key))
+      } else if (!this.#isDamaged(there))
+        this.#faults.add(
+          there < this.#size ? there : null,
+          'index_unexpected',
+          `the stream index names ${described(key)}, which is not there`,
+        )
+    }
+    for (const [name, position] of expected) {
+      const key = Buffer.from(name, 'latin1')
+      this.#faults.add(position, 'index_missing', `the stream index does not name ${described(key)}`)
+      missing.add(gapName(key))
+    }
+  }
+}
+
+const streamOfKey = (key: Buffer) => key.toString('utf8', 1, key.length - versionBytes - 1)
+const versionOfKey = (key: Buffer) => key.readUInt32BE(key.length - versionBytes)
+const gapName = (key: Buffer) => `${streamOfKey(key)}\0${versionOfKey(key)}`
+const described = (key: Buffer) => `version ${versionOfKey(key)} of stream ${streamOfKey(key)}`
+
+const isIndexEntry = (key: Buffer, value: Buffer): boolean =>
+  key.length > versionBytes + 2 && key[key.length - versionBytes - 1] === 0 && value.length === 8
+
+function tryDecode(bytes: Buffer) {
+  try {
+    return decodeRecord(bytes)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The laws of the protocol, as an auditor holds them against the log: what may follow on what in a stream.
+ * They are stated here once more, apart from the code that decides, so that a fault there is seen here.
+ */
+import type { Client } from '../oauth/client.ts'
+import { type EventOf, type EventType, streamOf } from '../oauth/events.ts'
+import type { Grant } from '../oauth/grant.ts'
+import type { Session } from '../oauth/session.ts'
+import type { User } from '../oauth/user.ts'
+import { kindOfStream } from '../projections/rows.ts'
+import type { States, StreamKind } from '../projections/state-codec.ts'
+
+/** What an event rests on in another stream: an event of that stream must stand before it. */
+export interface Reference {
+  stream: string
+  version: number
+}
+
+interface Law<T extends EventType, K extends StreamKind> {
+  kind: K
+  /** The one stream this event can stand in; undefined where its name is random. */
+  stream?: (event: EventOf<T>) => string
+  /** What is wrong with the event in this state, or undefined. */
+  broken?: (state: States[K] | undefined, event: EventOf<T>) => string | undefined
+  references?: (event: EventOf<T>) => Reference[]
+}
+
+const firstOfItsStream = (state: unknown): string | undefined =>
+  state ? 'the stream has begun before' : undefined
+
+const isNotThere = (state: Client | User | undefined, what: string): string | undefined =>
+  !state || state.removed ? `${what} was not there` : undefined
+
+const isSubset = (part: readonly string[], whole: readonly string[]) =>
+  part.every((item) => whole.includes(item))
+
+function issuing(state: Grant | undefined, event: EventOf<'token.issued'>): string | undefined {
+  if (!state)
+    return event.grantType === 'authorization_code' ? 'a token was issued without a code' : undefined
+  if (state.ended) return 'a token was issued on a grant that had ended'
+  if (!state.code?.redeemed) return 'a token was issued before its code was redeemed'
+  if (state.access) return 'a second token was issued for one redemption'
+  if (
+    event.clientId !== state.clientId ||
+    event.clientVersion !== state.clientVersion ||
+    event.subject !== state.subject
+  )
+    return 'the token was issued to another client or user than the code'
+  return isSubset(event.scopes, state.scopes) ? undefined : 'the token has scopes that nobody gave'
+}
+
+function refreshing(state: Grant | undefined, event: EventOf<'token.refreshed'>): string | undefined {
+  if (!state?.refresh) return 'there was no refresh token to rotate'
+  if (state.ended) return 'a refresh token was rotated on a grant that had ended'
+  if (event.refreshTokenHash === state.refresh.hash || event.refreshTokenHash === state.rotated?.fromHash)
+    return 'the rotation brought back a refresh token that was used before'
+  return isSubset(event.scopes, state.scopes) ? undefined : 'the token has scopes that nobody gave'
+}
+
+const clientOf = ({ clientId, clientVersion }: { clientId: string; clientVersion: number }): Reference => ({
+  stream: streamOf.client(clientId),
+  version: clientVersion,
+})
+const userOf = (subject: string): Reference => ({ stream: streamOf.user(subject), version: 0 })
+
+const law = <T extends EventType, K extends StreamKind>(_: T, it: Law<T, K>): Law<EventType, StreamKind> =>
+  it as unknown as Law<EventType, StreamKind>
+
+const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
+  'server.opened': law('server.opened', {
+    kind: 'server',
+    stream: ({ serverAddress }) => streamOf.server(serverAddress),
+  }),
+  'client.registered': law('client.registered', {
+    kind: 'client',
+    stream: ({ clientId }) => streamOf.client(clientId),
+    broken: (state: Client | undefined) =>
+      state && !state.removed ? 'the client was there already' : undefined,
+  }),
+  'client.removed': law('client.removed', {
+    kind: 'client',
+    stream: ({ clientId }) => streamOf.client(clientId),
+    broken: (state: Client | undefined) => isNotThere(state, 'the client'),
+  }),
+  'user.registered': law('user.registered', {
+    kind: 'user',
+    stream: ({ subject }) => streamOf.user(subject),
+    broken: firstOfItsStream,
+  }),
+  'user.removed': law('user.removed', {
+    kind: 'user',
+    stream: ({ subject }) => streamOf.user(subject),
+    broken: (state: User | undefined) => isNotThere(state, 'the user'),
+  }),
+  'session.started': law('session.started', {
+    kind: 'session',
+    broken: firstOfItsStream,
+    references: ({ subject }) => [userOf(subject)],
+  }),
+  'session.ended': law('session.ended', {
+    kind: 'session',
+    broken: (state: Session | undefined) =>
+      !state
+        ? 'there was no session'
+        : state.endedAtSeconds !== null
+          ? 'the session had ended before'
+          : undefined,
+  }),
+  'consent.given': law('consent.given', {
+    kind: 'consent',
+    stream: ({ subject, clientId }) => streamOf.consent(subject, clientId),
+    references: (event) => [userOf(event.subject), clientOf(event)],
+  }),
+  'code.issued': law('code.issued', {
+    kind: 'grant',
+    broken: firstOfItsStream,
+    references: (event) => [
+      clientOf(event),
+      userOf(event.subject),
+      { stream: streamOf.session(event.session), version: 0 },
+    ],
+  }),
+  'code.redeemed': law('code.redeemed', {
+    kind: 'grant',
+    broken: (state: Grant | undefined) => {
+      if (!state?.code) return 'there was no code to redeem'
+      if (state.ended) return 'a code was redeemed on a grant that had ended'
+      return state.code.redeemed ? 'the code was redeemed before' : undefined
+    },
+  }),
+  'token.issued': law('token.issued', {
+    kind: 'grant',
+    broken: issuing,
+    // After a code they are the code's own, and were looked at there.
+    references: (event) => (event.grantType === 'client_credentials' ? [clientOf(event)] : []),
+  }),
+  'token.refreshed': law('token.refreshed', { kind: 'grant', broken: refreshing }),
+  'grant.revoked': law('grant.revoked', {
+    kind: 'grant',
+    broken: (state: Grant | undefined, { reason }) => {
+      if (!state) return 'there was no grant to revoke'
+      // The administrator may put his signature to what had ended by itself.
+      return state.ended && reason !== 'administrator' ? 'the grant had ended before' : undefined
+    },
+  }),
+}
+
+/** What is wrong with the event's stream, whatever its state. */
+export function misplacement(event: EventOf<EventType>, stream: string): string | undefined {
+  const { kind, stream: expected } = laws[event.type]
+  if (kindOfStream(stream) !== kind) return `${event.type} does not belong into stream ${stream}`
+  if (expected && expected(event) !== stream)
+    return `${event.type} of ${expected(event)} stands in stream ${stream}`
+  return undefined
+}
+
+/** Which law the event breaks in the state it was appended to. */
+export const brokenLaw = (
+  state: States[StreamKind] | undefined,
+  event: EventOf<EventType>,
+): string | undefined => laws[event.type].broken?.(state, event)
+
+export const referencesOf = (event: EventOf<EventType>): Reference[] =>
+  laws[event.type].references?.(event) ?? noReferences
+const noReferences: Reference[] = []

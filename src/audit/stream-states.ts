@@ -1,0 +1,91 @@
+/**
+ * The state of each stream before an event, in bounded memory: recent streams are kept, others folded again
+ * from their own records, which stand before the event and have been verified already.
+ */
+import QuickLRU from 'quick-lru'
+import { decodePosition, eventKey, sideKey, streamKey } from '../ledger/layout.ts'
+import { decodeRecord } from '../ledger/record.ts'
+import type { StorageReader } from '../ledger/storage.ts'
+import { decodeEvent } from '../oauth/event-codec.ts'
+import type { Recorded } from '../oauth/events.ts'
+import { evolveLoaded, kindOfStream, type Loaded } from '../projections/rows.ts'
+import type { States, StreamKind } from '../projections/state-codec.ts'
+import type { Reference } from './laws.ts'
+
+type AnyState = Loaded<States[StreamKind]>
+
+/** A stream with a damaged event before: nothing can be said about its state. */
+export const unknownState = 'unknown'
+export type StateBefore = AnyState | typeof unknownState
+
+const nothing: AnyState = { state: undefined, version: 0 }
+/** Some 50 MB at most. */
+const keptStreams = 30_000
+const keptReferences = 100_000
+const saltBytes = 32
+
+export class StreamStates {
+  readonly #reader: StorageReader
+  readonly #isDamaged: (position: number) => boolean
+  readonly #kept = new QuickLRU<string, { version: number; state: StateBefore }>({ maxSize: keptStreams })
+  readonly #references = new QuickLRU<string, number>({ maxSize: keptReferences })
+
+  constructor(reader: StorageReader, isDamaged: (position: number) => boolean = () => false) {
+    this.#reader = reader
+    this.#isDamaged = isDamaged
+  }
+
+  /** The state that the event was appended to; a promise only where it is not in memory. */
+  before({ stream, version }: Recorded): StateBefore | Promise<StateBefore> {
+    if (version === 0) return nothing
+    const kept = this.#kept.get(stream)
+    return kept?.version === version ? kept.state : this.#fold(stream, version)
+  }
+
+  /** Goes on by one event. */
+  evolve(before: StateBefore, recorded: Recorded): void {
+    const { stream, version } = recorded
+    const state = before === unknownState ? before : evolveLoaded(kindOfStream(stream), before, recorded)
+    this.#kept.set(stream, { version: version + 1, state })
+  }
+
+  /** Whether the index knows the event that is referred to, and before this position. */
+  async stands({ stream, version }: Reference, position: number): Promise<boolean> {
+    const name = `${stream}\0${version}`
+    let at = this.#references.get(name)
+    if (at === undefined) {
+      const entry = await this.#reader.get(streamKey(stream, version))
+      if (entry?.length !== 8) return false
+      at = decodePosition(entry)
+      this.#references.set(name, at)
+    }
+    return at < position
+  }
+
+  async #fold(stream: string, version: number): Promise<StateBefore> {
+    let loaded = nothing
+    for (let at = 0; at < version; at++) {
+      const recorded = await this.#read(stream, at)
+      if (!recorded) return unknownState
+      loaded = evolveLoaded(kindOfStream(stream), loaded, recorded)
+    }
+    return loaded
+  }
+
+  async #read(stream: string, version: number): Promise<Recorded | undefined> {
+    const entry = await this.#reader.get(streamKey(stream, version))
+    if (entry?.length !== 8) return undefined
+    const position = decodePosition(entry)
+    const bytes = this.#isDamaged(position) ? undefined : await this.#reader.get(eventKey(position))
+    if (!bytes) return undefined
+    try {
+      const record = decodeRecord(bytes)
+      if (record.stream !== stream || record.version !== version) return undefined
+      const side = record.commitment && (await this.#reader.get(sideKey(position)))?.subarray(saltBytes)
+      const event = decodeEvent(record.type, record.body, side)
+      return { position, timeMs: record.timeMs, stream, version, event }
+    } catch {
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * The tree, computed anew from the records and compared with all that is stored of it.
+ *
+ * Where a record and its stored leaf hash differ, the hashes above, the tree head and the signed checkpoints
+ * tell which of the two was altered; the tree then goes on with the other one, so that one altered byte is
+ * one fault and not a wrong root for ever after.
+ */
+import { frontierKey, rangeOf, tileKey } from '../ledger/layout.ts'
+import { decodeRecord } from '../ledger/record.ts'
+import type { StorageReader } from '../ledger/storage.ts'
+import { Frontier } from '../tree/frontier.ts'
+import { HASH_BYTES, type Hash, leafHash } from '../tree/hash.ts'
+import { TILE_WIDTH } from '../tree/tiles.ts'
+import type { Block } from './blocks.ts'
+import type { Faults } from './fault.ts'
+
+/** A root that somebody signed for a size. */
+export interface SignedRoot {
+  size: number
+  root: Hash
+}
+
+/** How many differences of one block are tried in every combination: 2^6 trees of 256 leaves. */
+const mostCombined = 6
+
+export class TreeCheck {
+  readonly #reader: StorageReader
+  readonly #faults: Faults
+  readonly #storedFrontier: Buffer
+  readonly #frontier = new Frontier()
+  /** The hashes of each level above 0 that belong into the tile at its right edge. */
+  readonly #edges: Hash[][] = []
+  readonly #size: number
+  #isBroken = false
+  /** First event of the last block, where more leaf hashes are stored than it has events. */
+  #excessAt: number | undefined
+
+  constructor(reader: StorageReader, faults: Faults, size: number, storedFrontier: Buffer) {
+    this.#reader = reader
+    this.#faults = faults
+    this.#size = size
+    this.#storedFrontier = storedFrontier
+  }
+
+  get root(): Hash {
+    return this.#frontier.root()
+  }
+
+  /** A leaf is lost, record and hash: no root can be computed from there on. */
+  get isBroken(): boolean {
+    return this.#isBroken
+  }
+
+  /** The records end before the log should. */
+  cut(): void {
+    this.#isBroken = true
+  }
+
+  /**
+   * Takes the next block into the tree.
+   *
+   * @param signed what was signed for sizes inside this block, to decide by
+   * @returns the positions whose record is not the one that was hashed, and the roots at the sizes of `signed`
+   */
+  async append(
+    block: Block,
+    signed: readonly SignedRoot[],
+  ): Promise<{ damaged: number[]; roots: Map<number, Hash> }> {
+    const { start, records } = block
+    const tile = this.#storedLeaves(block)
+    const leaves = Array.from(records, (record) => record && leafHash(record))
+    const differing: number[] = []
+    for (let i = 0; i < leaves.length; i++)
+      if (!leaves[i] || !tile[i] || !leaves[i]!.equals(tile[i]!)) differing.push(i)
+    const damaged: number[] = []
+    let chosen = leaves
+    if (differing.length > 0) {
+      chosen = await this.#decide(block, leaves, tile, differing, signed)
+      for (const i of differing) {
+        if (records[i] && chosen[i] === leaves[i]) {
+          if (tile[i]) this.#faults.add(start + i, 'tile_altered', `the stored leaf hash of event ${start + i}`)
+          continue
+        }
+        damaged.push(start + i)
+        await this.#accuse(start + i, records[i])
+      }
+    }
+    return { damaged, roots: await this.#grow(chosen, signed) }
+  }
+
+  /** Compares the tree head and what is left of the tiles, once all blocks are in. */
+  async finish(hasGrown: boolean): Promise<void> {
+    if (this.#isBroken) return
+    if (this.#excessAt !== undefined && !hasGrown)
+      this.#faults.add(this.#excessAt, 'tile_altered', 'there are more leaf hashes than events')
+    for (const [level, hashes] of this.#edges.entries())
+      if (hashes && hashes.length > 0) await this.#compareTile(level, hashes, hasGrown)
+    if (this.#frontier.size === this.#size && !this.#frontier.serialize().equals(this.#storedFrontier))
+      this.#faults.add(
+        this.#size - 1,
+        'frontier_altered',
+        `the stored tree head of ${this.#size} events is not the one of the records`,
+      )
+    // One hash in 256 goes up a level.
+    const rows = (level: number, size: number) => Math.ceil(Math.floor(size / TILE_WIDTH ** level) / TILE_WIDTH)
+    const upper = { gte: tileKey(1, 0), lt: rangeOf('tile').lt }
+    for await (const [key] of this.#reader.entries(upper)) {
+      const isKnown =
+        key.length === 10 && (hasGrown || Number(key.readBigUInt64BE(2)) < rows(key[1]!, this.#size))
+      if (!isKnown)
+        this.#faults.add(null, 'entry_unexpected', `a tile of the tree with the key ${key.toString('hex')}`)
+    }
+  }
+
+  #storedLeaves({ start, end, tile }: Block): (Hash | undefined)[] {
+    const width = Math.floor(tile.length / HASH_BYTES)
+    this.#excessAt = tile.length > (end - start) * HASH_BYTES ? start : undefined
+    if (width < end - start)
+      this.#faults.add(
+        start + width,
+        'tile_missing',
+        `the leaf hashes of events ${start + width} to ${end - 1} are not stored`,
+      )
+    return Array.from({ length: end - start }, (_, i) =>
+      i < width ? tile.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES) : undefined,
+    )
+  }
+
+  /** Of each pair that differs, the hash that fits best to what stands above and to what was signed. */
+  async #decide(
+    block: Block,
+    leaves: readonly (Hash | undefined)[],
+    tile: readonly (Hash | undefined)[],
+    differing: readonly number[],
+    signed: readonly SignedRoot[],
+  ): Promise<(Hash | undefined)[]> {
+    const open = differing.filter((i) => leaves[i] && tile[i])
+    const every = 2 ** open.length - 1
+    // Bit i set: the record is believed. No record is believed first, then all, then the rest.
+    const choices =
+      open.length <= mostCombined ? Array.from({ length: every + 1 }, (_, bits) => bits) : [0, every]
+    const above = await this.#hashAbove(block)
+    let best: { score: number; leaves: (Hash | undefined)[] } | undefined
+    for (const bits of new Set([0, every, ...choices])) {
+      const candidate = leaves.map((leaf, i) => leaf ?? tile[i])
+      for (const [bit, i] of open.entries()) if (Math.floor(bits / 2 ** bit) % 2 === 0) candidate[i] = tile[i]
+      const score = this.#score(candidate, above, signed)
+      if (!best || score > best.score) best = { score, leaves: candidate }
+      if (best.score === Number.POSITIVE_INFINITY) break
+    }
+    return best!.leaves
+  }
+
+  /** The stored hash over a full block. */
+  async #hashAbove({ start, end }: Block): Promise<Hash | undefined> {
+    if (end - start < TILE_WIDTH) return undefined
+    const index = start / TILE_WIDTH
+    const tile = await this.#reader.get(tileKey(1, Math.floor(index / TILE_WIDTH)))
+    const row = (index % TILE_WIDTH) * HASH_BYTES
+    return tile && tile.length >= row + HASH_BYTES ? tile.subarray(row, row + HASH_BYTES) : undefined
+  }
+
+  /** How many witnesses agree; infinity where all that there are do. */
+  #score(leaves: readonly (Hash | undefined)[], above: Hash | undefined, signed: readonly SignedRoot[]): number {
+    const frontier = this.#frontier.copy()
+    let asked = 0
+    let agreeing = 0
+    const ask = (agrees: boolean) => {
+      asked++
+      if (agrees) agreeing++
+    }
+    for (const leaf of leaves) {
+      if (!leaf) return -1
+      frontier.append(leaf, (level, _, hash) => {
+        if (level === 1 && above) ask(hash.equals(above))
+      })
+      for (const { size, root } of signed) if (size === frontier.size) ask(frontier.root().equals(root))
+    }
+    if (frontier.size === this.#size) ask(frontier.serialize().equals(this.#storedFrontier))
+    return asked > 0 && asked === agreeing ? Number.POSITIVE_INFINITY : agreeing
+  }
+
+  async #accuse(position: number, record: Buffer | undefined): Promise<void> {
+    if (!record) {
+      this.#faults.add(position, 'record_missing', `there is no record at position ${position}`)
+      return
+    }
+    const home = await this.#homeOf(record)
+    if (home !== undefined && home !== position)
+      this.#faults.add(
+        position,
+        'record_misplaced',
+        `the record of position ${home} stands at position ${position}`,
+      )
+    else
+      this.#faults.add(
+        position,
+        'record_altered',
+        `the record at position ${position} is not the one that was hashed`,
+      )
+  }
+
+  /** Where a record says it belongs, if it was hashed there. */
+  async #homeOf(record: Buffer): Promise<number | undefined> {
+    try {
+      const { position } = decodeRecord(record)
+      const tile = await this.#reader.get(tileKey(0, Math.floor(position / TILE_WIDTH)))
+      const row = (position % TILE_WIDTH) * HASH_BYTES
+      return tile?.subarray(row, row + HASH_BYTES).equals(leafHash(record)) ? position : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  async #grow(
+    leaves: readonly (Hash | undefined)[],
+    signed: readonly SignedRoot[],
+  ): Promise<Map<number, Hash>> {
+    const roots = new Map<number, Hash>()
+    const sizes = new Set(signed.map(({ size }) => size))
+    const full: number[] = []
+    for (const leaf of leaves) {
+      if (this.#isBroken) break
+      if (!leaf) {
+        this.#isBroken = true
+        break
+      }
+      this.#frontier.append(leaf, (level, _, hash) => {
+        if (level === 0) return
+        const edge = (this.#edges[level] ??= [])
+        if (edge.push(hash) === TILE_WIDTH) full.push(level)
+      })
+      if (sizes.has(this.#frontier.size)) roots.set(this.#frontier.size, this.#frontier.root())
+    }
+    for (const level of full) {
+      await this.#compareTile(level, this.#edges[level]!, false)
+      this.#edges[level] = []
+    }
+    return roots
+  }
+
+  /** @param mayBeLonger the log has grown since, and its tile with it */
+  async #compareTile(level: number, hashes: readonly Hash[], mayBeLonger: boolean): Promise<void> {
+    const leavesEach = TILE_WIDTH ** level
+    const index = Math.ceil(Math.floor(this.#frontier.size / leavesEach) / TILE_WIDTH) - 1
+    const first = (row: number) => (index * TILE_WIDTH + row) * leavesEach
+    const stored = await this.#reader.get(tileKey(level, index))
+    if (!stored) {
+      this.#faults.add(first(0), 'tile_missing', `tile ${level}/${index} of the tree is missing`)
+      return
+    }
+    const row = hashes.findIndex(
+      (hash, i) => !hash.equals(stored.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)),
+    )
+    if (row >= 0)
+      this.#faults.add(
+        first(row),
+        'tile_altered',
+        `tile ${level}/${index} of the tree, the hash over events ${first(row)} to ${first(row + 1) - 1}`,
+      )
+    else if (!mayBeLonger && stored.length !== hashes.length * HASH_BYTES)
+      this.#faults.add(first(0), 'tile_altered', `tile ${level}/${index} of the tree has another length`)
+  }
+}
+
+/** The tree head as it is stored; empty where there is none. */
+export const storedFrontier = async (reader: StorageReader): Promise<Buffer> =>
+  (await reader.get(frontierKey)) ?? new Frontier().serialize()
