@@ -16,7 +16,9 @@ export class LoadedPage {
     if (tag === undefined) throw new Error(`no form at ${this.url.pathname} (status ${this.status})`)
     const fields = [...this.html.matchAll(/<input\b[^>]*>/g)]
       .map(([input]) => input)
-      .filter((input) => /type="hidden"/.test(input) || (/type="checkbox"/.test(input) && /\schecked/.test(input)))
+      .filter(
+        (input) => /type="hidden"/.test(input) || (/type="checkbox"/.test(input) && /\schecked/.test(input)),
+      )
       .map((input): [string, string] => [attribute(input, 'name'), attribute(input, 'value')])
     return { action: new URL(attribute(tag, 'action'), this.url), fields }
   }

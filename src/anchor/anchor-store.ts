@@ -112,8 +112,7 @@ export class AnchorStore {
     try {
       await putAnnex(this.#storage, { [name]: encodeAnchor(anchor), [stateName]: encodeState(state) })
     } catch (cause) {
-      this.#isStale = true
-      if (cause instanceof LedgerError) throw cause
+            if (cause instanceof LedgerError) throw cause
       throw new LedgerError('unavailable', 'the anchor could not be stored', { cause })
     }
     this.#state = state

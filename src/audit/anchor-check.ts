@@ -21,6 +21,8 @@ export interface AnchoredLog {
   /** There is a checkpoint, but it was found wrong or could not be checked: told once, and not again here. */
   hasDoubtfulCheckpoint: boolean
   serverAddresses: readonly string[]
+  /** An event that binds server keys is damaged. */
+  mayMissServers: boolean
 }
 
 /** A reorganisation that the anchorer has still to follow is no fault of the log. */
@@ -77,8 +79,11 @@ export class AnchorCheck {
     const checkpoint =
       log.checkpoint ?? (log.hasDoubtfulCheckpoint ? { ...anchor, root: root ?? anchor.root } : undefined)
     const isRightRoot = this.#faults.count === count
-    for (const { kind, detail } of verifyAnchor(anchor, { checkpoint, serverAddresses }))
-      if (isRightRoot || kind !== 'anchor_checkpoint') this.#add(size, { kind, detail })
+    for (const finding of verifyAnchor(anchor, { checkpoint, serverAddresses })) {
+      if (finding.kind === 'anchor_checkpoint' && !isRightRoot) continue
+      if (finding.kind === 'anchor_signer' && log.mayMissServers) continue
+      this.#add(size, finding)
+    }
     await this.#ask(anchor)
     if (!isConfirmed(anchor)) this.#pending++
     else if (this.#faults.count === count) this.#confirmed++

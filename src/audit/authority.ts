@@ -7,6 +7,7 @@ import { administrationText, isAdministration, serverText } from '../oauth/admin
 import type { Event, EventOf, Recorded } from '../oauth/events.ts'
 import { openCheckpoint } from '../tree/checkpoint.ts'
 import { ed25519PublicKey } from '../tree/ed25519.ts'
+import { TreeError } from '../tree/errors.ts'
 import { ed25519Verifier, type NoteVerifier } from '../tree/signed-note.ts'
 import type { Faults } from './fault.ts'
 
@@ -53,14 +54,18 @@ export class Authority {
     return this.#signers.map(({ verifier: _, ...server }) => server)
   }
 
-  /** Acts of administration whose signature could not be checked, because an event that binds keys is damaged. */
+  /** An event that binds keys is damaged: what does not fit the others may have been signed by its keys. */
+  get isUncertain(): boolean {
+    return this.#isUncertain
+  }
+
+  /** Acts of administration whose signature could not be checked for that reason. */
   get unchecked(): number {
     return this.#unchecked
   }
 
-  /** An event that binds keys is damaged: what is signed by them is not known until the next one. */
+  /** An event that binds keys is damaged. */
   loseTrack(): void {
-    this.#latest = undefined
     this.#isUncertain = true
   }
 
@@ -88,26 +93,36 @@ export class Authority {
       )
       return undefined
     } catch (error) {
-      return this.#isUncertain && signers.length === 0 ? null : (error as Error).message
+      const isUnknownKey = error instanceof TreeError && error.code === 'unverified_note'
+      return this.#isUncertain && isUnknownKey ? null : (error as Error).message
     }
   }
 
   #open(event: EventOf<'server.opened'>, position: number): void {
     const { origin, administratorAddress, serverAddress, checkpointKey } = event
     if (!this.#verifyMessage(serverAddress, serverText(event), event.signature)) {
-      this.#faults.add(position, 'server_signature', `the keys of server ${serverAddress} are not signed by it`)
+      this.#faults.add(
+        position,
+        'server_signature',
+        `the keys of server ${serverAddress} are not signed by it`,
+      )
       if (!this.#latest) this.loseTrack()
       return
     }
     this.#checkTrust(event, position)
     const server = { position, origin, administratorAddress, serverAddress, checkpointKey }
     this.#latest = server
-    if (this.#signers.some((known) => known.origin === origin && known.checkpointKey === checkpointKey)) return
+    if (this.#signers.some((known) => known.origin === origin && known.checkpointKey === checkpointKey))
+      return
     try {
       const key = ed25519PublicKey(Buffer.from(checkpointKey, 'base64url'))
       this.#signers.push({ ...server, verifier: ed25519Verifier(origin, key) })
     } catch (error) {
-      this.#faults.add(position, 'server_signature', `the checkpoint key is unusable: ${(error as Error).message}`)
+      this.#faults.add(
+        position,
+        'server_signature',
+        `the checkpoint key is unusable: ${(error as Error).message}`,
+      )
     }
   }
 
@@ -120,14 +135,11 @@ export class Authority {
   }
 
   #checkAdministration({ event, stream, version, position }: Recorded, commitment?: Buffer): void {
-    if (!this.#latest) {
-      if (this.#isUncertain) this.#unchecked++
-      else this.#faults.add(position, 'administrator_signature', 'no server had named an administrator')
-      return
-    }
-    const { origin, administratorAddress } = this.#latest
+    const { origin, administratorAddress } = this.#latest ?? nobody
     const text = administrationText({ origin, stream, version }, event, commitment)
-    if (!this.#verifyMessage(administratorAddress, text, signatureOf(event)))
+    if (this.#verifyMessage(administratorAddress, text, signatureOf(event))) return
+    if (this.#isUncertain) this.#unchecked++
+    else
       this.#faults.add(
         position,
         'administrator_signature',
@@ -136,4 +148,6 @@ export class Authority {
   }
 }
 
+/** Signs nothing. */
+const nobody = { origin: '', administratorAddress: '(none)' }
 const signatureOf = (event: Event): string => ('signature' in event ? (event.signature ?? '') : '')

@@ -55,10 +55,18 @@ export class CheckpointCheck {
   }
 
   /** @returns whether the checkpoint holds: signed by a server of this ledger, and the tree's own */
-  check({ checkpoint, note, source, size }: FoundCheckpoint, root: Hash | undefined, authority: Authority): boolean {
+  check(
+    { checkpoint, note, source, size }: FoundCheckpoint,
+    root: Hash | undefined,
+    authority: Authority,
+  ): boolean {
     const wrong = authority.checkNote(note, checkpoint.origin, size)
     if (wrong) {
-      this.#faults.add(size - 1, 'checkpoint_signature', `the checkpoint of ${size} events in ${source}: ${wrong}`)
+      this.#faults.add(
+        size - 1,
+        'checkpoint_signature',
+        `the checkpoint of ${size} events in ${source}: ${wrong}`,
+      )
       return false
     }
     if (root === undefined) return false

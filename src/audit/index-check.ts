@@ -12,7 +12,6 @@ import type { Faults } from './fault.ts'
 interface Gap {
   position: number
   stream: string
-  version: number
   detail: string
 }
 
@@ -27,12 +26,7 @@ export class IndexCheck {
   readonly #comparison = new EntryComparison()
   readonly #gaps: Gap[] = []
 
-  constructor(
-    reader: StorageReader,
-    faults: Faults,
-    size: number,
-    isDamaged: (position: number) => boolean,
-  ) {
+  constructor(reader: StorageReader, faults: Faults, size: number, isDamaged: (position: number) => boolean) {
     this.#reader = reader
     this.#faults = faults
     this.#size = size
@@ -48,10 +42,11 @@ export class IndexCheck {
   async finish(sizeNow: number): Promise<void> {
     await this.#scan(sizeNow)
     const differing = this.#comparison.differing()
-    const missing = new Set<string>()
-    if (differing.size > 0 && !this.#faults.isFull) await this.#name(differing, sizeNow, missing)
-    for (const { position, stream, version, detail } of this.#gaps)
-      if (!missing.has(`${stream}\0${version}`)) this.#faults.add(position, 'stream_version', detail)
+    // Streams with a fault that explains their gaps.
+    const blamed = new Set<string>()
+    if (differing.size > 0 && !this.#faults.isFull) await this.#name(differing, sizeNow, blamed)
+    for (const { position, stream, detail } of this.#gaps)
+      if (!blamed.has(stream)) this.#faults.add(position, 'stream_version', detail)
   }
 
   async #scan(sizeNow: number): Promise<void> {
@@ -80,13 +75,11 @@ export class IndexCheck {
       version === expected
         ? `version ${version} of stream ${stream} stands before the version before it`
         : `stream ${stream} goes on with version ${version} where ${expected} is next`
-    // An entry that points elsewhere is told as such.
-    if (this.#isDamaged(position)) return
-    this.#gaps.push({ position, stream, version: expected, detail })
+    this.#gaps.push({ position, stream, detail })
   }
 
   /** The second pass: names the entries of the buckets that differ. */
-  async #name(differing: ReadonlySet<number>, sizeNow: number, missing: Set<string>): Promise<void> {
+  async #name(differing: ReadonlySet<number>, sizeNow: number, blamed: Set<string>): Promise<void> {
     const expected = new Map<string, number>()
     for await (const [position, bytes] of readRecords(this.#reader, 0, this.#size)) {
       if (this.#isDamaged(position)) continue
@@ -113,7 +106,7 @@ export class IndexCheck {
       if (right === there || (there >= this.#size && there < sizeNow)) continue
       if (right !== undefined) {
         this.#faults.add(right, 'index_altered', `the stream index says ${there} for the event at ${right}`)
-        missing.add(gapName(key))
+        blamed.add(streamOfKey(key))
       } else if (!this.#isDamaged(there))
         this.#faults.add(
           there < this.#size ? there : null,
@@ -124,14 +117,13 @@ export class IndexCheck {
     for (const [name, position] of expected) {
       const key = Buffer.from(name, 'latin1')
       this.#faults.add(position, 'index_missing', `the stream index does not name ${described(key)}`)
-      missing.add(gapName(key))
+      blamed.add(streamOfKey(key))
     }
   }
 }
 
 const streamOfKey = (key: Buffer) => key.toString('utf8', 1, key.length - versionBytes - 1)
 const versionOfKey = (key: Buffer) => key.readUInt32BE(key.length - versionBytes)
-const gapName = (key: Buffer) => `${streamOfKey(key)}\0${versionOfKey(key)}`
 const described = (key: Buffer) => `version ${versionOfKey(key)} of stream ${streamOfKey(key)}`
 
 const isIndexEntry = (key: Buffer, value: Buffer): boolean =>

@@ -19,15 +19,28 @@ export const unknownState = 'unknown'
 export type StateBefore = AnyState | typeof unknownState
 
 const nothing: AnyState = { state: undefined, version: 0 }
-/** Some 50 MB at most. */
-const keptStreams = 30_000
+const keptStreams = 20_000
 const keptReferences = 100_000
 const saltBytes = 32
+
+interface KeptStream {
+  before: StateBefore
+  last: Recorded
+}
+
+const stateAfter = ({ before, last }: KeptStream): StateBefore =>
+  before === unknownState ? before : evolveLoaded(kindOfStream(last.stream), before, last)
+
+const nameOf = ({ stream, version }: Reference): string => `${stream}\0${version}`
+
+/** Nothing but a revocation can follow on a token that cannot be refreshed, nothing at all on the end of a grant. */
+const mayGoOn = ({ event }: Recorded): boolean =>
+  event.type === 'token.issued' ? event.refreshTokenHash !== null : event.type !== 'grant.revoked'
 
 export class StreamStates {
   readonly #reader: StorageReader
   readonly #isDamaged: (position: number) => boolean
-  readonly #kept = new QuickLRU<string, { version: number; state: StateBefore }>({ maxSize: keptStreams })
+  readonly #kept = new QuickLRU<string, KeptStream>({ maxSize: keptStreams })
   readonly #references = new QuickLRU<string, number>({ maxSize: keptReferences })
 
   constructor(reader: StorageReader, isDamaged: (position: number) => boolean = () => false) {
@@ -39,26 +52,26 @@ export class StreamStates {
   before({ stream, version }: Recorded): StateBefore | Promise<StateBefore> {
     if (version === 0) return nothing
     const kept = this.#kept.get(stream)
-    return kept?.version === version ? kept.state : this.#fold(stream, version)
+    return kept?.last.version === version - 1 ? stateAfter(kept) : this.#fold(stream, version)
   }
 
-  /** Goes on by one event. */
-  evolve(before: StateBefore, recorded: Recorded): void {
-    const { stream, version } = recorded
-    const state = before === unknownState ? before : evolveLoaded(kindOfStream(stream), before, recorded)
-    this.#kept.set(stream, { version: version + 1, state })
+  /** Goes on by one event; the step is taken when its outcome is asked for. */
+  evolve(before: StateBefore, last: Recorded): void {
+    if (mayGoOn(last)) this.#kept.set(last.stream, { before, last })
+    else if (last.version > 0) this.#kept.delete(last.stream)
   }
 
   /** Whether the index knows the event that is referred to, and before this position. */
-  async stands({ stream, version }: Reference, position: number): Promise<boolean> {
-    const name = `${stream}\0${version}`
-    let at = this.#references.get(name)
-    if (at === undefined) {
-      const entry = await this.#reader.get(streamKey(stream, version))
-      if (entry?.length !== 8) return false
-      at = decodePosition(entry)
-      this.#references.set(name, at)
-    }
+  stands(reference: Reference, position: number): boolean | Promise<boolean> {
+    const at = this.#references.get(nameOf(reference))
+    return at === undefined ? this.#lookUp(reference, position) : at < position
+  }
+
+  async #lookUp(reference: Reference, position: number): Promise<boolean> {
+    const entry = await this.#reader.get(streamKey(reference.stream, reference.version))
+    if (entry?.length !== 8) return false
+    const at = decodePosition(entry)
+    this.#references.set(nameOf(reference), at)
     return at < position
   }
 

@@ -78,7 +78,8 @@ export class TreeCheck {
       chosen = await this.#decide(block, leaves, tile, differing, signed)
       for (const i of differing) {
         if (records[i] && chosen[i] === leaves[i]) {
-          if (tile[i]) this.#faults.add(start + i, 'tile_altered', `the stored leaf hash of event ${start + i}`)
+          if (tile[i])
+            this.#faults.add(start + i, 'tile_altered', `the stored leaf hash of event ${start + i}`)
           continue
         }
         damaged.push(start + i)
@@ -102,7 +103,8 @@ export class TreeCheck {
         `the stored tree head of ${this.#size} events is not the one of the records`,
       )
     // One hash in 256 goes up a level.
-    const rows = (level: number, size: number) => Math.ceil(Math.floor(size / TILE_WIDTH ** level) / TILE_WIDTH)
+    const rows = (level: number, size: number) =>
+      Math.ceil(Math.floor(size / TILE_WIDTH ** level) / TILE_WIDTH)
     const upper = { gte: tileKey(1, 0), lt: rangeOf('tile').lt }
     for await (const [key] of this.#reader.entries(upper)) {
       const isKnown =
@@ -161,7 +163,11 @@ export class TreeCheck {
   }
 
   /** How many witnesses agree; infinity where all that there are do. */
-  #score(leaves: readonly (Hash | undefined)[], above: Hash | undefined, signed: readonly SignedRoot[]): number {
+  #score(
+    leaves: readonly (Hash | undefined)[],
+    above: Hash | undefined,
+    signed: readonly SignedRoot[],
+  ): number {
     const frontier = this.#frontier.copy()
     let asked = 0
     let agreeing = 0
@@ -227,8 +233,8 @@ export class TreeCheck {
       }
       this.#frontier.append(leaf, (level, _, hash) => {
         if (level === 0) return
-        const edge = (this.#edges[level] ??= [])
-        if (edge.push(hash) === TILE_WIDTH) full.push(level)
+        this.#edges[level] ??= []
+        if (this.#edges[level].push(hash) === TILE_WIDTH) full.push(level)
       })
       if (sizes.has(this.#frontier.size)) roots.set(this.#frontier.size, this.#frontier.root())
     }

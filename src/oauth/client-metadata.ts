@@ -4,6 +4,7 @@
  */
 import { isRegistrableRedirectUri } from './redirect-uri.ts'
 import { isScopeToken } from './scope.ts'
+import { isText } from './text.ts'
 
 export type ClientAuthenticationMethod = 'client_secret_basic' | 'client_secret_post' | 'none'
 
@@ -53,19 +54,15 @@ const fail = (where: string, expected: string): never => {
 }
 
 const text: Reader<string> = (value, where) =>
-  typeof value === 'string' && value.length > 0 && value.length <= 2000
+  isText(value) && value.length > 0 && value.length <= 2000
     ? value
     : fail(where, 'text of 1 to 2000 characters is expected')
 
 const list: Reader<string[]> = (value, where) => {
   const items = typeof value === 'string' ? [value] : value
-  if (
-    !Array.isArray(items) ||
-    items.length > 100 ||
-    !items.every((item) => typeof item === 'string' && item !== '')
-  )
+  if (!Array.isArray(items) || items.length > 100 || !items.every((item) => isText(item) && item !== ''))
     return fail(where, 'a list of at most 100 texts is expected')
-  return [...new Set(items as string[])]
+  return [...new Set(items)]
 }
 
 const scopeList: Reader<string[]> = (value, where) => {
@@ -102,8 +99,10 @@ const textMap: Reader<Record<string, string>> = (value, where) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return fail(where, 'an object of texts is expected')
   const entries = Object.entries(value)
-  if (entries.length > 50 || !entries.every(([, item]) => typeof item === 'string'))
+  if (entries.length > 50 || !entries.every(([name, item]) => isText(name) && isText(item)))
     return fail(where, 'an object of at most 50 texts is expected')
+  // The record's codec could not give it back as it was signed.
+  if (Object.hasOwn(value, '__proto__')) return fail(where, '__proto__ cannot be a name')
   return Object.fromEntries(entries) as Record<string, string>
 }
 
@@ -204,7 +203,10 @@ export function parseClientRegistration(input: unknown): ClientRegistration {
       'the authorization_code grant needs at least one',
     )
   if (metadata.grantTypes.includes('client_credentials') && metadata.authenticationMethod === 'none')
-    fail('client_credentials', 'only a client with a secret may use this grant (RFC 6749 section 4.4)')
+    fail(
+      isRfc7591 ? 'grant_types' : 'authorizedGrantTypes',
+      'only a client with a secret may use client_credentials (RFC 6749 section 4.4)',
+    )
   if (metadata.authenticationMethod === 'none' && clientSecret !== undefined)
     fail('client_secret', 'a client with token_endpoint_auth_method none has no secret')
   return { clientId, metadata, ...(clientSecret !== undefined && { clientSecret }) }

@@ -16,6 +16,7 @@ const decoder = new Decoder(options)
 
 export interface PositionalCodec {
   encode(value: object, count?: number): Buffer
+  /** @throws RangeError for bytes that are no row of the table */
   decode(bytes: Uint8Array): Record<string, unknown>
 }
 
@@ -24,6 +25,14 @@ export const encodeCbor = (value: unknown): Buffer => Buffer.from(encoder.encode
 
 /** The value in `bytes`; throws on anything that is not one CBOR item. */
 export const decodeCbor = (bytes: Uint8Array): unknown => decoder.decode(bytes)
+
+function decodeRow(bytes: Uint8Array): unknown {
+  try {
+    return decodeCbor(bytes)
+  } catch (cause) {
+    throw new RangeError('not CBOR', { cause })
+  }
+}
 
 /**
  * @param fields names in stored order; `name:hash` is base64url text in memory and bytes when stored.
@@ -48,13 +57,15 @@ export function positionalCodec(
       return encodeCbor(row)
     },
     decode(bytes) {
-      const row = decoder.decode(bytes) as unknown[]
+      const row = decodeRow(bytes)
       if (!Array.isArray(row) || row.length > columns.length) throw new RangeError('not a row of this table')
       const value: Record<string, unknown> = {}
       for (let i = 0; i < columns.length; i++) {
         const { name, isHash, isOptional } = columns[i]!
         const field = row[i] ?? null
         if (field === null && isOptional) continue
+        if (field !== null && isHash && !(field instanceof Uint8Array))
+          throw new RangeError(`${name} is not bytes`)
         value[name] =
           field !== null && isHash ? Buffer.from(field as Uint8Array).toString('base64url') : field
       }

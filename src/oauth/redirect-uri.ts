@@ -1,6 +1,8 @@
 /** Redirect URIs: exact string comparison (RFC 9700 section 4.1.3), loopback ports free (RFC 8252 section 7.3). */
 
 const loopback = /^http:\/\/(127\.0\.0\.1|\[::1\])(?::\d{1,5})?(\/[^#]*)?$/
+/** With host and without user, as written: a browser resolves `https:host` against the page it stands on. */
+const web = /^https?:\/\/[^/?@]+(?:[/?]|$)/i
 
 /** Whether a client may register this URI: absolute, without fragment, user information or a script scheme. */
 export function isRegistrableRedirectUri(text: string): boolean {
@@ -12,7 +14,7 @@ export function isRegistrableRedirectUri(text: string): boolean {
     return false
   }
   if (url.username || url.password) return false
-  if (url.protocol === 'https:' || url.protocol === 'http:') return url.hostname !== ''
+  if (url.protocol === 'https:' || url.protocol === 'http:') return web.test(text)
   // RFC 8252 section 7.1: private-use schemes are reverse domain names, so they hold a dot.
   return /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/.test(url.protocol)
 }

@@ -1,5 +1,6 @@
 /** A resource owner: the fold of the stream of a random subject. */
 import type { Recorded } from './events.ts'
+import { isText } from './text.ts'
 
 export interface User {
   subject: string
@@ -54,7 +55,7 @@ export function parseUserRegistration(input: unknown): UserRegistration {
   if (unknown !== undefined)
     throw new UserError(`${unknown}: is not a member of a user (username, password, authorities)`)
   if (
-    typeof username !== 'string' ||
+    !isText(username) ||
     username.length > 256 ||
     !/^\P{Cc}+$/u.test(username) ||
     username.trim() !== username
@@ -65,8 +66,8 @@ export function parseUserRegistration(input: unknown): UserRegistration {
   if (
     !Array.isArray(authorities) ||
     authorities.length > 100 ||
-    !authorities.every((item) => typeof item === 'string' && item !== '')
+    !authorities.every((item) => isText(item) && item !== '')
   )
     throw new UserError('authorities: a list of at most 100 texts is expected')
-  return { username: username.normalize('NFC'), password, authorities: [...new Set(authorities as string[])] }
+  return { username: username.normalize('NFC'), password, authorities: [...new Set(authorities)] }
 }

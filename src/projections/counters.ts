@@ -38,5 +38,5 @@ export const counters$ = (committed$: Observable<readonly Recorded[]>): Observab
   committed$.pipe(
     scan(count, zeroCounters),
     startWith(zeroCounters),
-    shareReplay({ bufferSize: 1, refCount: false }),
+    shareReplay({ bufferSize: 1, refCount: true }),
   )

@@ -40,5 +40,5 @@ export const history$ = (
     pairwise(),
     scan((history, [before, after]) => advance(history, before, after), flatHistory),
     startWith(flatHistory),
-    shareReplay({ bufferSize: 1, refCount: false }),
+    shareReplay({ bufferSize: 1, refCount: true }),
   )

@@ -97,14 +97,7 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
   server: flat(['origin', 'administratorAddress', 'serverAddress', 'checkpointKey:hash']),
   client: flat(['clientId', 'registeredAtVersion', 'metadata', 'secretHash', 'removed'], ['secretHash']),
   user: flat(['subject', 'username', 'passwordHash', 'authorities', 'removed'], ['username', 'passwordHash']),
-  session: flat([
-    'id',
-    'subject',
-    'cookieHash:hash',
-    'startedAtSeconds',
-    'expiresAtSeconds',
-    'endedAtSeconds',
-  ]),
+  session: flat(['id', 'subject', 'startedAtSeconds', 'expiresAtSeconds', 'endedAtSeconds']),
   consent: flat(['clientVersion', 'scopes']),
   grant: grantCodec,
 }

@@ -1,0 +1,55 @@
+import { Flags } from '@oclif/core'
+import type { Verification } from '../../src/audit/verify.ts'
+import { nodeEndpoint, verifyHistory } from '../../src/auditing.ts'
+import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
+import { progressLine } from '../../src/terminal/progress.ts'
+import { verificationText } from '../../src/verification-text.ts'
+
+export default class AuditVerify extends OperatorCommand {
+  static override summary = 'verify the whole ledger'
+  static override description =
+    `Recomputes every leaf, the tree, every checkpoint and every signature, and asks the node for every anchor; where the server is stopped, it also compares the read models with a fresh fold of the events. A running server only sends its bytes: the work is done here.
+
+Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
+  static override examples = ['<%= config.bin %> <%= command.id %> --json']
+  static override flags = {
+    ...profileFlag,
+    node: Flags.string({
+      description: "endpoint of the node to ask about anchors (the server's own if left out)",
+    }),
+    offline: Flags.boolean({
+      description: 'ask no node: anchors are checked as far as the ledger tells',
+      exclusive: ['node'],
+    }),
+    server: Flags.string({
+      multiple: true,
+      description: 'further server address to trust, for instance of former keys',
+    }),
+  }
+
+  async run(): Promise<Verification> {
+    const { flags } = await this.parse(AuditVerify)
+    const { settings } = this.load(this.paths(flags.home), flags.profile)
+    return this.withConnection(flags, async (connection) => {
+      const { administrator, servers, peers } = await connection.operations.coinAddresses({})
+      const progress = progressLine(process.stderr, this.errorAppearance.interactive)
+      const started = this.now()
+      const verification = await verifyHistory(connection, {
+        trusted: {
+          administratorAddress: administrator,
+          serverAddresses: [...servers, ...peers, ...(flags.server ?? [])],
+        },
+        endpoint: flags.offline ? undefined : (flags.node ?? (await nodeEndpoint(connection))),
+        timeoutMs: settings.coinstack.timeoutMs,
+        onProgress: (done, total) => {
+          const rate = Math.round(done / Math.max((this.now() - started) / 1000, 0.001))
+          progress.update(`verified ${done} of ${total} events, ${rate} a second`)
+        },
+      })
+      progress.clear()
+      this.log(verificationText(verification))
+      if (!verification.ok) process.exitCode = 1
+      return verification
+    })
+  }
+}

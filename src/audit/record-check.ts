@@ -1,0 +1,153 @@
+/** One record that is as it was hashed: whether it may stand where it stands. */
+import { hash } from 'node:crypto'
+import { decodeRecord, type EventRecord } from '../ledger/record.ts'
+import { decodeEvent } from '../oauth/event-codec.ts'
+import type { Event, Recorded } from '../oauth/events.ts'
+import { sameHash } from '../tree/hash.ts'
+import type { Authority } from './authority.ts'
+import type { Faults } from './fault.ts'
+import type { IndexCheck } from './index-check.ts'
+import { brokenLaw, misplacement, type Reference, referencesOf } from './laws.ts'
+import type { RowCheck } from './row-check.ts'
+import { type StateBefore, type StreamStates, unknownState } from './stream-states.ts'
+
+export interface RecordChecks {
+  authority: Authority
+  index: IndexCheck
+  states: StreamStates
+  /** Left out where read models are not compared. */
+  rows: RowCheck | undefined
+}
+
+const saltBytes = 32
+
+export class RecordCheck {
+  readonly #faults: Faults
+  readonly #checks: RecordChecks
+  #lastTimeMs = 0
+  #erased = 0
+
+  constructor(faults: Faults, checks: RecordChecks) {
+    this.#faults = faults
+    this.#checks = checks
+  }
+
+  /** Side records that are committed to and no longer there. */
+  get erased(): number {
+    return this.#erased
+  }
+
+  /** @returns false where nothing can be read from the record; a promise only where the store is asked */
+  check(position: number, bytes: Buffer, side: Buffer | undefined): boolean | Promise<boolean> {
+    const record = this.#decode(position, bytes)
+    if (!record) return false
+    const { timeMs, stream, version, commitment } = record
+    const content = this.#checkSide(record, side)
+    let event: Event
+    try {
+      event = decodeEvent(record.type, record.body, content)
+    } catch (error) {
+      this.#faults.add(
+        position,
+        'record_undecodable',
+        `the event at ${position}: ${(error as Error).message}`,
+      )
+      return false
+    }
+    this.#checkTime(position, timeMs)
+    this.#checks.index.expect(stream, version, position)
+    const recorded: Recorded = { position, timeMs, stream, version, event }
+    this.#checks.authority.check(recorded, commitment)
+    return this.#checkProtocol(recorded) ?? true
+  }
+
+  #decode(position: number, bytes: Buffer): EventRecord | undefined {
+    let record: EventRecord
+    try {
+      record = decodeRecord(bytes)
+    } catch (error) {
+      this.#faults.add(
+        position,
+        'record_undecodable',
+        `the event at ${position}: ${(error as Error).message}`,
+      )
+      return undefined
+    }
+    if (record.position === position) return record
+    const detail = `the record at position ${position} says it is that of ${record.position}`
+    this.#faults.add(position, 'record_misplaced', detail)
+    return undefined
+  }
+
+  /** @returns the content of the side record, if it is the one that was committed to */
+  #checkSide({ position, commitment }: EventRecord, side: Buffer | undefined): Buffer | undefined {
+    if (!commitment) {
+      if (side) this.#faults.add(position, 'side_unexpected')
+      return undefined
+    }
+    if (!side) {
+      this.#erased++
+      return undefined
+    }
+    if (side.length >= saltBytes && sameHash(hash('sha256', side, 'buffer'), commitment))
+      return side.subarray(saltBytes)
+    this.#faults.add(
+      position,
+      'side_altered',
+      `the side record of the event at ${position} is not the one it commits to`,
+    )
+    return undefined
+  }
+
+  #checkTime(position: number, timeMs: number): void {
+    const behindMs = this.#lastTimeMs - timeMs
+    if (behindMs <= 0) this.#lastTimeMs = timeMs
+    else
+      this.#faults.add(
+        position,
+        'time_backwards',
+        `the event at ${position} is ${behindMs} ms older than one before it`,
+      )
+  }
+
+  #checkProtocol(recorded: Recorded): Promise<true> | undefined {
+    const misplaced = misplacement(recorded.event, recorded.stream)
+    if (misplaced) {
+      this.#faults.add(recorded.position, 'protocol', misplaced)
+      return undefined
+    }
+    const before = this.#checks.states.before(recorded)
+    // Nearly always it is in memory; waiting for every event would double the time.
+    if (before instanceof Promise)
+      return before.then(async (state) => {
+        await this.#checkLaws(recorded, state)
+        return true
+      })
+    return this.#checkLaws(recorded, before)?.then(() => true)
+  }
+
+  #checkLaws(recorded: Recorded, before: StateBefore): Promise<void> | undefined {
+    const { states, rows } = this.#checks
+    const { position, event } = recorded
+    const broken = before === unknownState ? undefined : brokenLaw(before.state, event)
+    if (broken) this.#faults.add(position, 'protocol', `${event.type}: ${broken}`)
+    rows?.expect(recorded, before)
+    states.evolve(before, recorded)
+    const lookUps: Promise<void>[] = []
+    for (const reference of referencesOf(event)) {
+      const stands = states.stands(reference, position)
+      if (stands instanceof Promise) lookUps.push(stands.then((it) => this.#tell(it, recorded, reference)))
+      else this.#tell(stands, recorded, reference)
+    }
+    return lookUps.length > 0 ? Promise.all(lookUps).then(() => {}) : undefined
+  }
+
+  #tell(stands: boolean, { position, event }: Recorded, { stream, version }: Reference): void {
+    if (!stands)
+      this.#faults.add(
+        position,
+        'protocol',
+        `${event.type} refers to version ${version} of ${stream}, which was not there`,
+      )
+  }
+}

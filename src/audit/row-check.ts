@@ -1,0 +1,118 @@
+/**
+ * The durable read models against a fresh fold of the events, by the projection that wrote them, in the memory
+ * of `StreamStates` and one `EntryComparison`.
+ *
+ * A row that still names an erased person is a fault: the fold no longer knows the name.
+ */
+import { rangeOf } from '../ledger/layout.ts'
+import { readEvents } from '../ledger/reader.ts'
+import type { StorageReader } from '../ledger/storage.ts'
+import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
+import type { Event, Recorded } from '../oauth/events.ts'
+import { encodeLoaded, kindOfStream, projectRows, stateRowKey } from '../projections/rows.ts'
+import { bucketOf, EntryComparison } from './entry-comparison.ts'
+import type { Faults } from './fault.ts'
+import { type StateBefore, StreamStates, unknownState } from './stream-states.ts'
+
+const codec = { encode: encodeEvent, decode: decodeEvent }
+const rowPrefixBytes = 1
+
+interface RowChanges {
+  put(key: Buffer, value: Buffer, replaced: Buffer | undefined): void
+  del(key: Buffer, value: Buffer): void
+}
+
+/** The rows that one event changes. */
+function changesOf(recorded: Recorded, before: StateBefore, changes: RowChanges): void {
+  if (before === unknownState) return
+  const { event, stream } = recorded
+  const stateKey = stateRowKey(stream)
+  const present =
+    before.state && encodeLoaded<never>(kindOfStream(stream) as never, before.state as never, before.version)
+  projectRows(recorded, {
+    get: (key) => {
+      if (!key.equals(stateKey)) throw new Error('a projection reads a row that verification does not keep')
+      return present
+    },
+    put: (key, value) => changes.put(key, value, key.equals(stateKey) ? present : undefined),
+    // The one row that is ever taken away is that of a username; it holds the subject.
+    del: (key) => changes.del(key, Buffer.from(subjectOf(event))),
+  })
+}
+
+const subjectOf = (event: Event): string => (event.type === 'user.removed' ? event.subject : '')
+
+export class RowCheck {
+  readonly #reader: StorageReader
+  readonly #faults: Faults
+  readonly #comparison = new EntryComparison()
+
+  constructor(reader: StorageReader, faults: Faults) {
+    this.#reader = reader
+    this.#faults = faults
+  }
+
+  /** Takes an event; `before` is the state of its stream. */
+  expect(recorded: Recorded, before: StateBefore): void {
+    changesOf(recorded, before, {
+      put: (key, value, replaced) => {
+        if (replaced) this.#comparison.unexpect(key, replaced)
+        this.#comparison.expect(key, value)
+      },
+      del: (key, value) => this.#comparison.unexpect(key, value),
+    })
+  }
+
+  /** Compares with the stored rows, which must be those of just these events. */
+  async finish(size: number): Promise<void> {
+    for await (const [key, value] of this.#reader.entries(rangeOf('row')))
+      this.#comparison.found(key.subarray(rowPrefixBytes), value)
+    const differing = this.#comparison.differing()
+    if (differing.size > 0 && !this.#faults.isFull) await this.#name(differing, size)
+  }
+
+  /** The second pass: folds again, keeping the rows of the buckets that differ. */
+  async #name(differing: ReadonlySet<number>, size: number): Promise<void> {
+    const expected = new Map<string, { value: Buffer; position: number }>()
+    const states = new StreamStates(this.#reader)
+    for await (const recorded of readEvents(this.#reader, codec, 0, size)) {
+      const before = await states.before(recorded)
+      const { position } = recorded
+      changesOf(recorded, before, {
+        put: (key, value) => {
+          if (differing.has(bucketOf(key))) expected.set(key.toString('latin1'), { value, position })
+        },
+        del: (key) => expected.delete(key.toString('latin1')),
+      })
+      states.evolve(before, recorded)
+    }
+    for await (const [full, value] of this.#reader.entries(rangeOf('row'))) {
+      const key = full.subarray(rowPrefixBytes)
+      if (!differing.has(bucketOf(key))) continue
+      const right = expected.get(key.toString('latin1'))
+      expected.delete(key.toString('latin1'))
+      if (!right) this.#faults.add(null, 'row_unexpected', `${described(key, value)} follows from no event`)
+      else if (!right.value.equals(value))
+        this.#faults.add(right.position, 'row_altered', `${described(key, right.value)} is another one`)
+    }
+    for (const [name, { value, position }] of expected)
+      this.#faults.add(position, 'row_missing', `${described(Buffer.from(name, 'latin1'), value)} is missing`)
+  }
+}
+
+/** A row in words. A username is never told, only whose it is. */
+function described(key: Buffer, value: Buffer): string {
+  const rest = key.subarray(1)
+  switch (key.toString('latin1', 0, 1)) {
+    case 's':
+      return `the state of stream ${rest.toString()}`
+    case 't':
+      return `the row of token hash ${rest.toString('base64url')}`
+    case 'u':
+      return `the username of ${value.toString()}`
+    case 'h':
+      return `the history row ${rest.subarray(0, -9).toString()} of position ${rest.readUIntBE(rest.length - 6, 6)}`
+    default:
+      return `the row with the key ${key.toString('hex')}`
+  }
+}

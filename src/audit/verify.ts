@@ -1,0 +1,250 @@
+/**
+ * Whole-log verification: one pass over the records, block by block, with the tree, the checkpoints, the
+ * anchors and the fold built up beside them, then one scan of the stream index (and of the rows). Memory does
+ * not grow with the log. Nothing ends it early: it collects faults and goes on with what can be believed.
+ */
+import type { ChainClient } from '../chain/types.ts'
+import { decodePosition, rangeOf } from '../ledger/layout.ts'
+import type { StorageReader } from '../ledger/storage.ts'
+import { Frontier } from '../tree/frontier.ts'
+import { AnchorCheck } from './anchor-check.ts'
+import { Authority, type OpenedServer, type Trusted, type VerifyMessage } from './authority.ts'
+import { type Block, Blocks } from './blocks.ts'
+import { CheckpointCheck, type FoundCheckpoint, type SavedCheckpoint } from './checkpoint-check.ts'
+import { type Fault, Faults } from './fault.ts'
+import { IndexCheck } from './index-check.ts'
+import { RecordCheck } from './record-check.ts'
+import { RowCheck } from './row-check.ts'
+import { checkStrayEntries } from './stray-entries.ts'
+import { StreamStates } from './stream-states.ts'
+import { storedFrontier, TreeCheck } from './tree-check.ts'
+
+export interface VerifyOptions {
+  verifyMessage: VerifyMessage
+  /** Addresses known from outside the log; without them the log's own word is taken, and told as `servers`. */
+  trusted?: Trusted
+  /** Compares the read models with a fresh fold too. Only for a log that does not grow meanwhile. */
+  rows?: boolean
+  /** A node to ask about the anchors. */
+  chain?: ChainClient
+  /** Checkpoints kept elsewhere: the log must contain the tree of each. */
+  savedCheckpoints?: readonly SavedCheckpoint[]
+  /** How many faults are collected; 100 where left out. */
+  mostFaults?: number
+  onProgress?: (done: number, total: number) => void
+}
+
+export interface Verification {
+  ok: boolean
+  /** Positions that were gone through. */
+  events: number
+  /** Stored checkpoints that hold. */
+  checkpoints: number
+  /** Confirmed anchors that hold. */
+  anchors: number
+  pendingAnchors: number
+  /** Side records that were erased, which is no fault. */
+  erased: number
+  /** Root hash of all events, base64; null where it cannot be computed. */
+  root: string | null
+  /** Who may sign checkpoints, by the log's own word. */
+  servers: OpenedServer[]
+  /** By position. */
+  faults: Fault[]
+  hasMoreFaults: boolean
+  /** What went wrong outside the log. */
+  warnings: string[]
+  /** What was not proved, and why. */
+  unchecked: string[]
+}
+
+export async function verifyLedger(reader: StorageReader, options: VerifyOptions): Promise<Verification> {
+  const verifier = await Verifier.open(reader, options)
+  try {
+    return await verifier.run()
+  } finally {
+    await verifier.close()
+  }
+}
+
+class Verifier {
+  readonly #reader: StorageReader
+  readonly #options: VerifyOptions
+  readonly #size: number
+  readonly #faults: Faults
+  readonly #warnings: string[] = []
+  readonly #unchecked: string[] = []
+  /** Positions whose record is not what was hashed, or cannot be read. */
+  readonly #damaged = new Set<number>()
+  readonly #blocks: Blocks
+  readonly #tree: TreeCheck
+  readonly #authority: Authority
+  readonly #checkpoints: CheckpointCheck
+  readonly #anchors: AnchorCheck
+  readonly #index: IndexCheck
+  readonly #rows: RowCheck | undefined
+  readonly #records: RecordCheck
+
+  private constructor(
+    reader: StorageReader,
+    options: VerifyOptions,
+    faults: Faults,
+    size: number,
+    frontier: Buffer,
+  ) {
+    const isDamaged = (position: number) => this.#damaged.has(position)
+    this.#reader = reader
+    this.#options = options
+    this.#faults = faults
+    this.#size = size
+    this.#blocks = new Blocks(reader, size, faults)
+    this.#tree = new TreeCheck(reader, faults, size, frontier)
+    this.#authority = new Authority(options.verifyMessage, options.trusted ?? {}, faults)
+    this.#checkpoints = new CheckpointCheck(reader, options.savedCheckpoints ?? [], faults)
+    this.#anchors = new AnchorCheck(reader, options.chain, faults, this.#warnings)
+    this.#index = new IndexCheck(reader, faults, size, isDamaged)
+    this.#rows = options.rows ? new RowCheck(reader, faults) : undefined
+    const states = new StreamStates(reader, isDamaged)
+    const [authority, index, rows] = [this.#authority, this.#index, this.#rows]
+    this.#records = new RecordCheck(faults, { authority, index, states, rows })
+  }
+
+  static async open(reader: StorageReader, options: VerifyOptions): Promise<Verifier> {
+    const faults = new Faults(options.mostFaults ?? 100)
+    const frontier = await storedFrontier(reader)
+    const size = (await sizeOf(frontier)) ?? (await sizeByRecords(reader))
+    if ((await sizeOf(frontier)) === undefined)
+      faults.add(size - 1, 'frontier_altered', 'the stored tree head cannot be read')
+    return new Verifier(reader, options, faults, size, frontier)
+  }
+
+  async run(): Promise<Verification> {
+    let verified = 0
+    for await (const block of this.#blocks) {
+      await this.#checkBlock(block)
+      verified = block.end
+      this.#options.onProgress?.(verified, this.#size)
+      if (!block.isCut) continue
+      this.#faults.add(verified, 'record_missing', `there are no records from position ${verified} on`)
+      this.#tree.cut()
+    }
+    // Read after the scan began: what stands behind this cannot have come in time.
+    const sizeNow = (await sizeOf(await storedFrontier(this.#reader))) ?? this.#size
+    await this.#tree.finish(sizeNow > this.#size)
+    await this.#checkBehind(sizeNow)
+    await this.#checkpoints.finish(sizeNow)
+    await this.#anchors.finish(sizeNow)
+    await this.#index.finish(sizeNow)
+    await this.#checkRows(sizeNow)
+    this.#tellUnchecked()
+    const hasMoreFaults = this.#faults.hasMore
+    return {
+      ok: this.#faults.count === 0,
+      events: verified,
+      checkpoints: this.#checkpoints.verified,
+      anchors: this.#anchors.confirmed,
+      pendingAnchors: this.#anchors.pending,
+      erased: this.#records.erased,
+      root: this.#tree.isBroken ? null : this.#tree.root.toString('base64'),
+      servers: this.#authority.servers,
+      faults: this.#faults.sorted(),
+      hasMoreFaults,
+      warnings: this.#warnings,
+      unchecked: this.#unchecked,
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#blocks.close()
+    await this.#checkpoints.close()
+    await this.#anchors.close()
+  }
+
+  async #checkBlock(block: Block): Promise<void> {
+    const checkpoints = await this.#checkpoints.upTo(block.end)
+    const anchors = await this.#anchors.upTo(block.end)
+    const signed = [
+      ...checkpoints.map(({ size, checkpoint }) => ({ size, root: checkpoint.root })),
+      ...anchors.map(({ size, anchor }) => ({ size, root: anchor.root })),
+    ]
+    const { damaged, roots } = await this.#tree.append(block, signed)
+    for (const position of damaged) await this.#damage(position)
+    for (let position = block.start; position < block.end; position++) {
+      const record = block.records[position - block.start]
+      if (!record || this.#damaged.has(position)) continue
+      const checked = this.#records.check(position, record, block.sides[position - block.start])
+      if (!(checked instanceof Promise ? await checked : checked)) await this.#damage(position)
+    }
+    const good = new Map<number, FoundCheckpoint>()
+    for (const found of checkpoints)
+      if (this.#checkpoints.check(found, roots.get(found.size), this.#authority)) good.set(found.size, found)
+    const told = new Set(checkpoints.map(({ size }) => size))
+    for (const found of anchors) {
+      const servers = this.#authority.servers.filter(({ position }) => position < found.size)
+      await this.#anchors.check(found, {
+        root: roots.get(found.size),
+        checkpoint: good.get(found.size)?.checkpoint,
+        hasDoubtfulCheckpoint: told.has(found.size),
+        serverAddresses: servers.map(({ serverAddress }) => serverAddress),
+        mayMissServers: this.#authority.isUncertain,
+      })
+    }
+  }
+
+  async #damage(position: number): Promise<void> {
+    this.#damaged.add(position)
+    if (this.#authority.isUncertain) return
+    // Its own bytes are not to be believed; the index knows whose event it was.
+    const servers = { gte: Buffer.from('sserver:'), lt: Buffer.from('sserver;') }
+    for await (const [, value] of this.#reader.entries(servers))
+      if (value.length === 8 && decodePosition(value) === position) this.#authority.loseTrack()
+  }
+
+  async #checkBehind(sizeNow: number): Promise<void> {
+    const { record, side, tile } = await this.#blocks.behind(sizeNow)
+    if (record !== undefined)
+      this.#faults.add(record, 'record_unexpected', `the log ends before position ${record}`)
+    if (side !== undefined) this.#faults.add(side, 'side_unexpected', `the log ends before position ${side}`)
+    if (tile !== undefined) this.#faults.add(null, 'entry_unexpected', `tile 0/${tile} is behind the log`)
+    await checkStrayEntries(this.#reader, this.#faults)
+  }
+
+  async #checkRows(sizeNow: number): Promise<void> {
+    if (!this.#rows) this.#unchecked.push('the read models were not compared with the events')
+    else if (this.#damaged.size > 0 || this.#tree.isBroken)
+      this.#unchecked.push('the read models cannot be compared while records are damaged')
+    else if (sizeNow !== this.#size)
+      this.#unchecked.push('the read models were not compared: the log has grown meanwhile')
+    else await this.#rows.finish(this.#size)
+  }
+
+  #tellUnchecked(): void {
+    if (this.#tree.isBroken) this.#unchecked.push('roots behind the first lost record cannot be computed')
+    if (this.#authority.unchecked > 0)
+      this.#unchecked.push(
+        `${this.#authority.unchecked} acts of administration: the event that names the administrator is damaged`,
+      )
+    if (this.#checkpoints.unsigned > 0)
+      this.#unchecked.push(
+        `the signatures of ${this.#checkpoints.unsigned} checkpoints: the event that names their key is damaged`,
+      )
+    if (this.#anchors.notAsked > 0)
+      this.#unchecked.push(
+        `that the blocks of ${this.#anchors.notAsked} anchors are on the best chain: no node was asked`,
+      )
+  }
+}
+
+function sizeOf(frontier: Buffer): number | undefined {
+  try {
+    return Frontier.deserialize(frontier).size
+  } catch {
+    return undefined
+  }
+}
+
+async function sizeByRecords(reader: StorageReader): Promise<number> {
+  for await (const [key] of reader.entries({ ...rangeOf('event'), reverse: true, limit: 1 }))
+    return decodePosition(key, 1) + 1
+  return 0
+}

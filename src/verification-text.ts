@@ -1,0 +1,27 @@
+/** The result of `audit verify` for people. */
+import type { Verification } from './audit/verify.ts'
+
+const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
+
+/** One line that sums up, then a line for each fault and for each thing that could not be checked. */
+export function verificationText(result: Verification): string {
+  const { events, checkpoints, anchors, pendingAnchors, erased, faults, hasMoreFaults, warnings, unchecked } =
+    result
+  const sum = [counted(events, 'event'), counted(checkpoints, 'checkpoint'), counted(anchors, 'anchor')].join(
+    ', ',
+  )
+  const verdict = result.ok
+    ? 'nothing missing, nothing altered'
+    : `${counted(faults.length, 'fault')}${hasMoreFaults ? ' and more' : ''}`
+  return [
+    `${sum}: ${verdict}`,
+    ...faults.map(
+      ({ position, kind, detail }) =>
+        `FAULT ${kind}${position === null ? '' : ` at position ${position}`}: ${detail}`,
+    ),
+    ...(pendingAnchors > 0 ? [`${counted(pendingAnchors, 'anchor')} not yet confirmed`] : []),
+    ...(erased > 0 ? [`${counted(erased, 'side record')} erased`] : []),
+    ...warnings.map((warning) => `warning: ${warning}`),
+    ...unchecked.map((what) => `not checked: ${what}`),
+  ].join('\n')
+}
