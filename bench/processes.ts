@@ -1,66 +1,95 @@
 /** The processes of the bench: started, waited for, and gone when it ends, however it ends. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 
 export interface RunningProcess {
   pid: number
-  /** What `ready` found. */
-  found: RegExpMatchArray
+  /** What `ready` found in its output. */
+  found: RegExpExecArray
 }
 
 const longestStartMs = 60_000
 const longestStopMs = 10_000
+/** Of a process' output so much is kept, to be shown where it fails. */
+const keptCharacters = 10_000
 
-const running = new Set<ChildProcess>()
+interface Child {
+  process: ChildProcess
+  /** Standard output and standard error, the last of it. */
+  output: string
+  /** Resolves with the exit status; null where a signal ended it. */
+  ended: Promise<number | null>
+}
 
-/** Ends when it has printed something that `ready` matches. @throws with what it wrote, where it ends before */
-export async function startProcess(
+const children = new Set<Child>()
+
+function start(words: readonly string[], environment: NodeJS.ProcessEnv, onOutput: () => void): Child {
+  const [program = '', ...rest] = words
+  const child = spawn(program, rest, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('close', (status) => resolve(status))
+  }).finally(() => children.delete(entry))
+  // Who waits for it hears of a failure; nobody else has to.
+  ended.catch(() => {})
+  const entry: Child = { process: child, output: '', ended }
+  children.add(entry)
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      entry.output = (entry.output + text).slice(-keptCharacters)
+      onOutput()
+    })
+  return entry
+}
+
+/** Resolves when the process has written what `ready` matches. @throws with what it wrote otherwise */
+export function startProcess(
   words: readonly string[],
   environment: NodeJS.ProcessEnv,
   ready: RegExp,
 ): Promise<RunningProcess> {
-  const { child, output } = spawned(words, environment)
-  const found = await new Promise<RegExpMatchArray>((resolve, reject) => {
-    const fail = (why: string) => reject(new Error(`${words.at(-1)} ${why}:\n${output.text}`))
-    const timer = setTimeout(() => fail('is not ready'), longestStartMs)
-    child.stdout?.on('data', () => {
-      const match = ready.exec(output.text)
-      if (match) resolve(match)
-    })
-    child.once('error', reject)
-    child.once('close', () => fail('ended'))
-    child.once('close', () => clearTimeout(timer))
-    child.stdout?.once('data', () => clearTimeout(timer))
-  })
-  return { pid: child.pid!, found }
-}
-
-/** Runs to the end and resolves with the standard output. @throws with what it wrote, where it fails */
-export async function runProcess(words: readonly string[], environment: NodeJS.ProcessEnv): Promise<string> {
-  const { child, output } = spawned(words, environment)
-  const [status] = await once(child, 'close')
-  if (status !== 0) throw new Error(`${words.slice(-4).join(' ')} failed:\n${output.text}`)
-  return output.standard
-}
-
-/** Ends all that runs, and waits until it is gone. */
-export async function stopProcesses(): Promise<void> {
-  await Promise.all(
-    [...running].map(async (child) => {
-      const closed = once(child, 'close')
-      const timer = setTimeout(() => child.kill('SIGKILL'), longestStopMs)
-      child.kill('SIGTERM')
-      await closed
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => reject(new Error(`${words.join(' ')} ${why}:\n${child.output}`))
+    const timer = setTimeout(() => fail('was not ready in time'), longestStartMs)
+    let isReady = false
+    const child = start(words, environment, () => {
+      const found = isReady ? null : ready.exec(child.output)
+      if (!found) return
+      isReady = true
       clearTimeout(timer)
-    }),
-  )
+      resolve({ pid: child.process.pid!, found })
+    })
+    child.ended.then(
+      () => fail('ended'),
+      (error) => reject(error),
+    )
+    child.ended.finally(() => clearTimeout(timer)).catch(() => {})
+  })
+}
+
+/** Runs to the end and resolves with the output. @throws with the output, where it fails */
+export async function runProcess(words: readonly string[], environment: NodeJS.ProcessEnv): Promise<string> {
+  const child = start(words, environment, () => {})
+  const status = await child.ended
+  if (status !== 0) throw new Error(`${words.join(' ')} failed (${status}):\n${child.output}`)
+  return child.output
+}
+
+/** Ends all that runs, and resolves when it is gone. */
+export async function stopProcesses(): Promise<void> {
+  const stopping = [...children].map(async ({ process, ended }) => {
+    const timer = setTimeout(() => process.kill('SIGKILL'), longestStopMs)
+    process.kill('SIGTERM')
+    await ended.catch(() => {})
+    clearTimeout(timer)
+  })
+  await Promise.all(stopping)
 }
 
 /** Resident memory in MB. */
 export function residentMb(pid: number): number {
-  const status = `/proc/${pid}/status`
-  const kilobytes = existsSync(status) && /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(status, 'utf8'))?.[1]
-  if (!kilobytes) throw new Error('the memory of a process can be read on Linux only')
+  const file = `/proc/${pid}/status`
+  const kilobytes = existsSync(file)
+    ? /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(file, 'utf8'))?.[1]
+    : spawnSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }).stdout
   return Math.round(Number(kilobytes) / 1024)
 }

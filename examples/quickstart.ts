@@ -10,13 +10,17 @@ import * as client from 'openid-client'
 import { type Administrator, registerClient, registerUser } from '../src/admin/administration.ts'
 import { type Connection, connectTo } from '../src/admin/connection.ts'
 import { administratorKey, createKeys } from '../src/admin/keys.ts'
+import { isConfirmed } from '../src/anchor/anchor.ts'
 import { listAnchors } from '../src/anchor/anchor-store.ts'
 import type { App } from '../src/app.ts'
-import { nodeEndpoint, verifyHistory } from '../src/auditing.ts'
+import { describeEvent } from '../src/audit/describe-event.ts'
+import { historyOf } from '../src/audit/history.ts'
+import { verifyHistory } from '../src/auditing.ts'
 import { writeConfiguration } from '../src/config/configuration-file.ts'
 import { type HomePaths, homePaths } from '../src/config/home.ts'
 import { type LoadedSettings, loadSettings } from '../src/config/load.ts'
 import { packageRoot } from '../src/config/package-root.ts'
+import { nodeClient } from '../src/node-client.ts'
 import { programVersion } from '../src/operator-command.ts'
 import { serve } from '../src/serve.ts'
 import { monitorScreen } from '../src/terminal/monitor-screen.ts'
@@ -25,7 +29,6 @@ import { progressLine } from '../src/terminal/progress.ts'
 import { verificationText } from '../src/verification-text.ts'
 import { FormBrowser } from './form-browser.ts'
 import { LoadedPage } from './loaded-page.ts'
-import { tokenHistory } from './token-history.ts'
 
 const callback = 'http://127.0.0.1:8888/callback'
 const isInteractive = process.stdin.isTTY === true && !process.argv.includes('--exit')
@@ -119,8 +122,8 @@ async function signOn(
 
 async function waitForAnchor(connection: Connection, size: number) {
   for (;;) {
-    for await (const { anchor } of listAnchors(connection.reader))
-      if (anchor && 'block' in anchor && anchor.size >= size) return anchor
+    for await (const stored of listAnchors(connection.reader))
+      if ('anchor' in stored && isConfirmed(stored.anchor) && stored.anchor.size >= size) return stored.anchor
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
 }
@@ -128,7 +131,7 @@ async function waitForAnchor(connection: Connection, size: number) {
 async function main(): Promise<App> {
   const { paths, loaded, adminWif } = await prepareHome()
   console.log(`coinstack-signon ${programVersion()}   development chain, throw-away keys, home .quickstart`)
-  const opening = serve({ loaded, paths, version: programVersion(), now: Date.now })
+  const opening = serve({ loaded, paths, version: programVersion(), environment: {}, now: Date.now })
   opening.catch(() => {})
 
   const app = await step('node', async () => {
@@ -151,7 +154,7 @@ async function main(): Promise<App> {
     const administrator: Administrator = { connection, key, now: Date.now }
     const { clientId } = await registerClient(administrator, clientInput)
     const { username } = await registerUser(administrator, fixture('users.json')[0])
-    return [`client "${clientId}" and user "${username}", signed by ${key.address}`, undefined]
+    return [`client "${clientId}" and user "${username}", signed by ${key.address.slice(0, 8)}...`, undefined]
   })
 
   const { clientId, clientSecret } = clientInput as { clientId: string; clientSecret: string }
@@ -211,15 +214,20 @@ async function main(): Promise<App> {
     const { administrator, servers } = await connection.operations.coinAddresses({})
     const result = await verifyHistory(connection, {
       trusted: { administratorAddress: administrator, serverAddresses: servers },
-      endpoint: await nodeEndpoint(connection),
-      timeoutMs: loaded.settings.coinstack.timeoutMs,
+      chain: nodeClient({
+        endpoint: app.status().endpoint,
+        timeoutMs: loaded.settings.coinstack.timeoutMs,
+        environment: {},
+      }),
     })
     if (!result.ok) throw new Error(verificationText(result))
     return [verificationText(result).split('\n')[0]!, result]
   })
 
   console.log(`\n${monitorScreen(app.monitor(), appearanceOf(process.stdout, process.env))}`)
-  console.log(`\n# History of the token\n${await tokenHistory(connection, refreshed.access_token)}`)
+  console.log('\n# History of the token')
+  for await (const event of (await historyOf(connection.reader, { token: refreshed.access_token })) ?? [])
+    console.log(describeEvent(event))
   console.log(`\n# audit verify\n${verificationText(verification)}`)
   return app
 }

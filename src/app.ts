@@ -7,7 +7,6 @@ import { type Connection, connectTo } from './admin/connection.ts'
 import { listenOnControlSocket } from './admin/control-socket.ts'
 import { createOperations, type Operations, type ServerStatus } from './admin/operations.ts'
 import { type Anchorer, openAnchorer } from './anchor/anchorer.ts'
-import { createRestClient } from './chain/rest-client.ts'
 import { type HomePaths, prepareHome } from './config/home.ts'
 import type { LoadedSettings } from './config/load.ts'
 import { derivedIssuer } from './config/settings.ts'
@@ -15,6 +14,7 @@ import { type Core, openCore } from './core.ts'
 import { type DevNode, openDevNode } from './devnode/node.ts'
 import type { Health } from './http/routes/health.ts'
 import { createHttpServer } from './http/server.ts'
+import { nodeClient } from './node-client.ts'
 import { type Counters, counters$, zeroCounters } from './projections/counters.ts'
 import { flatHistory, type History, history$ } from './projections/history.ts'
 import { type Monitor, monitor } from './projections/monitor.ts'
@@ -27,6 +27,8 @@ export interface AppOptions {
   paths: HomePaths
   version: string
   logger: FastifyBaseLogger
+  /** Credentials for the node. */
+  environment: Readonly<Record<string, string | undefined>>
   now: () => number
 }
 
@@ -51,7 +53,14 @@ export class PortInUseError extends Error {
  *
  * @throws LedgerError, ChainError, DevNodeError, PortInUseError, HomeError
  */
-export async function openApp({ loaded, paths, version, logger, now }: AppOptions): Promise<App> {
+export async function openApp({
+  loaded,
+  paths,
+  version,
+  logger,
+  environment,
+  now,
+}: AppOptions): Promise<App> {
   const { settings, sources } = loaded
   prepareHome(paths)
   const closing: (() => Promise<unknown>)[] = []
@@ -82,9 +91,10 @@ export async function openApp({ loaded, paths, version, logger, now }: AppOption
       closing.push(() => closeNode())
     }
     const chainCalls = { read: 0, write: 0 }
-    const chain = createRestClient({
+    const chain = nodeClient({
       endpoint: node?.endpoint ?? settings.coinstack.endpoint,
       timeoutMs: settings.coinstack.timeoutMs,
+      environment,
       onCall: (kind) => {
         chainCalls[kind]++
       },

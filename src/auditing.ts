@@ -2,26 +2,25 @@
 import type { Connection } from './admin/connection.ts'
 import { type Verification, verifyLedger } from './audit/verify.ts'
 import { verifyMessage } from './chain/message.ts'
-import { createRestClient } from './chain/rest-client.ts'
+import type { ChainClient } from './chain/types.ts'
 
 export interface AuditOptions {
   /** Addresses from the settings, not from the log. */
   trusted: { administratorAddress: string; serverAddresses: readonly string[] }
-  /** Endpoint of the node to ask about the anchors; without it they are checked as far as the log tells. */
-  endpoint?: string | undefined
-  timeoutMs: number
+  /** The node to ask about the anchors; without it they are checked as far as the log tells. */
+  chain?: ChainClient | undefined
   onProgress?: (done: number, total: number) => void
 }
 
 /** Verifies the whole log of a server, running or stopped, in this process. */
 export function verifyHistory(connection: Connection, options: AuditOptions): Promise<Verification> {
-  const { trusted, endpoint, timeoutMs, onProgress } = options
+  const { trusted, chain, onProgress } = options
   return verifyLedger(connection.reader, {
     verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     trusted,
     // A running server goes on writing its read models while they would be compared.
     rows: !connection.isRunning,
-    ...(endpoint !== undefined && { chain: createRestClient({ endpoint, timeoutMs }) }),
+    ...(chain && { chain }),
     ...(onProgress && { onProgress }),
   })
 }

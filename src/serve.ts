@@ -13,11 +13,20 @@ export interface ServeOptions {
   level?: string | undefined
   /** Also shown here, as text, where the server runs before somebody's eyes. */
   echo?: { write(text: string): unknown } | undefined
+  environment: Readonly<Record<string, string | undefined>>
   now: () => number
 }
 
 /** Opens the app with its log; `close` ends both. */
-export async function serve({ loaded, paths, version, level, echo, now }: ServeOptions): Promise<App> {
+export async function serve({
+  loaded,
+  paths,
+  version,
+  level,
+  echo,
+  environment,
+  now,
+}: ServeOptions): Promise<App> {
   prepareHome(paths)
   const { log } = loaded.settings
   const file = createDailyLog({
@@ -36,7 +45,7 @@ export async function serve({ loaded, paths, version, level, echo, now }: ServeO
   // Fastify brings pino: its logger, without a server around it.
   const { log: logger } = fastify({ logger: { level: level ?? log.level, stream } })
   try {
-    const app = await openApp({ loaded, paths, version, logger, now })
+    const app = await openApp({ loaded, paths, version, logger, environment, now })
     const close = async () => {
       await app.close()
       logger.info('stopped')

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import type { Verification } from '../../src/audit/verify.ts'
 import { nodeEndpoint, verifyHistory } from '../../src/auditing.ts'
+import { nodeClient } from '../../src/node-client.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
 import { progressLine } from '../../src/terminal/progress.ts'
 import { verificationText } from '../../src/verification-text.ts'
@@ -34,13 +35,15 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
       const { administrator, servers, peers } = await connection.operations.coinAddresses({})
       const progress = progressLine(process.stderr, this.errorAppearance.interactive)
       const started = this.now()
+      const endpoint = flags.offline ? undefined : (flags.node ?? (await nodeEndpoint(connection)))
+      const { timeoutMs } = settings.coinstack
       const verification = await verifyHistory(connection, {
         trusted: {
           administratorAddress: administrator,
           serverAddresses: [...servers, ...peers, ...(flags.server ?? [])],
         },
-        endpoint: flags.offline ? undefined : (flags.node ?? (await nodeEndpoint(connection))),
-        timeoutMs: settings.coinstack.timeoutMs,
+        chain:
+          endpoint === undefined ? undefined : nodeClient({ endpoint, timeoutMs, environment: process.env }),
         onProgress: (done, total) => {
           const rate = Math.round(done / Math.max((this.now() - started) / 1000, 0.001))
           progress.update(`verified ${done} of ${total} events, ${rate} a second`)

@@ -1,6 +1,9 @@
 import { Args } from '@oclif/core'
 import { parseCoins, rechargeServers } from '../../src/admin/coins.ts'
+import { ControlError } from '../../src/admin/connection.ts'
 import { administratorKey } from '../../src/admin/keys.ts'
+import { nodeEndpoint } from '../../src/auditing.ts'
+import { nodeClient } from '../../src/node-client.ts'
 import { OperatorCommand, privateKeyFlags, profileFlag } from '../../src/operator-command.ts'
 
 export default class CoinRecharge extends OperatorCommand {
@@ -14,7 +17,15 @@ export default class CoinRecharge extends OperatorCommand {
     const key = administratorKey(this.readKey(flags))
     const { settings } = this.load(this.paths(flags.home), flags.profile)
     return this.withConnection(flags, async (connection) => {
-      const paid = await rechargeServers(connection, key, amountSats, settings.coinstack.timeoutMs)
+      const endpoint = await nodeEndpoint(connection)
+      if (endpoint === undefined)
+        throw new ControlError(
+          'no_process',
+          'the embedded node runs inside the server: start the server first',
+        )
+      const { timeoutMs } = settings.coinstack
+      const client = nodeClient({ endpoint, timeoutMs, environment: process.env })
+      const paid = await rechargeServers(connection, client, key, amountSats)
       for (const address of paid.addresses) this.log(address)
       this.note(`transaction ${paid.txid}`)
       return paid

@@ -25,6 +25,7 @@ export default class ServerRun extends OperatorCommand {
       version: programVersion(),
       level: this.askedLogLevel,
       echo: process.stderr,
+      environment: process.env,
       now: this.now,
     })
     this.log(`Server started: ${app.issuer}`)

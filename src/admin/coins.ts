@@ -1,6 +1,6 @@
 /** Coins for the servers: without them nothing can be anchored. */
 import type { PrivateKey } from '../chain/keys.ts'
-import { createRestClient } from '../chain/rest-client.ts'
+import type { ChainClient } from '../chain/types.ts'
 import { recharge } from '../chain/wallet.ts'
 import type { Connection } from './connection.ts'
 import { ControlError } from './connection.ts'
@@ -23,15 +23,11 @@ export function parseCoins(text: string): bigint {
  */
 export async function rechargeServers(
   { operations }: Connection,
+  client: ChainClient,
   key: PrivateKey,
   amountSats: bigint,
-  timeoutMs: number,
 ): Promise<{ txid: string; addresses: string[] }> {
   const { administrator, servers, peers } = await operations.coinAddresses({})
-  const { endpoint } = await operations.status({})
-  if (endpoint === 'embedded')
-    throw new ControlError('not_running', 'the embedded node runs inside the server: start the server first')
-  const client = createRestClient({ endpoint, timeoutMs })
   const { txid, addresses } = await recharge({
     client,
     key,

@@ -112,7 +112,8 @@ export class AnchorStore {
     try {
       await putAnnex(this.#storage, { [name]: encodeAnchor(anchor), [stateName]: encodeState(state) })
     } catch (cause) {
-            if (cause instanceof LedgerError) throw cause
+      this.#isStale = true
+      if (cause instanceof LedgerError) throw cause
       throw new LedgerError('unavailable', 'the anchor could not be stored', { cause })
     }
     this.#state = state

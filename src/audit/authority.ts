@@ -16,7 +16,9 @@ export type VerifyMessage = (address: string, text: string, signature: string) =
 
 /** Addresses known from outside the log. */
 export interface Trusted {
+  /** Who must be the administrator now; former ones were named by servers, under their signature. */
   administratorAddress?: string
+  /** Servers, former ones included. Their signatures count for anchors too, whichever of their keys paid. */
   serverAddresses?: readonly string[]
 }
 
@@ -69,6 +71,24 @@ export class Authority {
     this.#isUncertain = true
   }
 
+  /** Whose signature makes an anchor of this many events count. */
+  anchorSigners(size: number): string[] {
+    const opened = this.#signers.filter(({ position }) => position < size)
+    return [...opened.map(({ serverAddress }) => serverAddress), ...(this.#trusted.serverAddresses ?? [])]
+  }
+
+  /** Whether the administrator, as the whole log leaves it, is the trusted one. */
+  finish(): void {
+    const { administratorAddress } = this.#trusted
+    if (!this.#latest || administratorAddress === undefined) return
+    if (this.#latest.administratorAddress !== administratorAddress)
+      this.#faults.add(
+        this.#latest.position,
+        'server_untrusted',
+        `administrator ${this.#latest.administratorAddress} is not trusted`,
+      )
+  }
+
   /** Checks what the event needs for being believed. */
   check(recorded: Recorded, commitment: Buffer | undefined): void {
     const { event, position } = recorded
@@ -109,7 +129,8 @@ export class Authority {
       if (!this.#latest) this.loseTrack()
       return
     }
-    this.#checkTrust(event, position)
+    if (this.#trusted.serverAddresses && !this.#trusted.serverAddresses.includes(serverAddress))
+      this.#faults.add(position, 'server_untrusted', `server ${serverAddress} is not trusted`)
     const server = { position, origin, administratorAddress, serverAddress, checkpointKey }
     this.#latest = server
     if (this.#signers.some((known) => known.origin === origin && known.checkpointKey === checkpointKey))
@@ -124,14 +145,6 @@ export class Authority {
         `the checkpoint key is unusable: ${(error as Error).message}`,
       )
     }
-  }
-
-  #checkTrust({ administratorAddress, serverAddress }: EventOf<'server.opened'>, position: number): void {
-    const trusted = this.#trusted
-    if (trusted.administratorAddress !== undefined && trusted.administratorAddress !== administratorAddress)
-      this.#faults.add(position, 'server_untrusted', `administrator ${administratorAddress} is not trusted`)
-    if (trusted.serverAddresses && !trusted.serverAddresses.includes(serverAddress))
-      this.#faults.add(position, 'server_untrusted', `server ${serverAddress} is not trusted`)
   }
 
   #checkAdministration({ event, stream, version, position }: Recorded, commitment?: Buffer): void {

@@ -23,7 +23,7 @@ export const faultKinds = {
   checkpoint_beyond_log: 'a signed checkpoint covers more events than there are: the log was cut',
   server_missing: 'the log does not begin with the opening of a server',
   server_signature: "a server's keys are not vouched for by its Bitcoin key",
-  server_untrusted: 'a server or administrator is not among those that were given as trusted',
+  server_untrusted: 'a server or the administrator is not among those that were given as trusted',
   administrator_signature: "an act of administration without the administrator's signature",
   protocol: 'the event breaks a law of the protocol',
   row_missing: 'a row of the read models is missing',
@@ -53,6 +53,9 @@ export interface Fault {
   detail: string
 }
 
+/** Stored text is not to be trusted: it must not steer a terminal. */
+export const printable = (text: string): string => text.replace(/\p{Cc}/gu, '\ufffd')
+
 /** Collects the first `most` faults and knows whether there were more. */
 export class Faults {
   readonly #most: number
@@ -65,7 +68,7 @@ export class Faults {
 
   add(position: number | null, kind: FaultKind, detail: string = faultKinds[kind]): void {
     if (this.isFull) this.#hasMore = true
-    else this.#found.push({ position, kind, detail })
+    else this.#found.push({ position, kind, detail: printable(detail) })
   }
 
   get count(): number {

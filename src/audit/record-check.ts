@@ -110,7 +110,7 @@ export class RecordCheck {
       )
   }
 
-  #checkProtocol(recorded: Recorded): Promise<true> | undefined {
+  #checkProtocol(recorded: Recorded): Promise<boolean> | undefined {
     const misplaced = misplacement(recorded.event, recorded.stream)
     if (misplaced) {
       this.#faults.add(recorded.position, 'protocol', misplaced)

@@ -136,6 +136,7 @@ class Verifier {
     await this.#anchors.finish(sizeNow)
     await this.#index.finish(sizeNow)
     await this.#checkRows(sizeNow)
+    this.#authority.finish()
     this.#tellUnchecked()
     const hasMoreFaults = this.#faults.hasMore
     return {
@@ -180,12 +181,11 @@ class Verifier {
       if (this.#checkpoints.check(found, roots.get(found.size), this.#authority)) good.set(found.size, found)
     const told = new Set(checkpoints.map(({ size }) => size))
     for (const found of anchors) {
-      const servers = this.#authority.servers.filter(({ position }) => position < found.size)
       await this.#anchors.check(found, {
         root: roots.get(found.size),
         checkpoint: good.get(found.size)?.checkpoint,
         hasDoubtfulCheckpoint: told.has(found.size),
-        serverAddresses: servers.map(({ serverAddress }) => serverAddress),
+        serverAddresses: this.#authority.anchorSigners(found.size),
         mayMissServers: this.#authority.isUncertain,
       })
     }

@@ -64,10 +64,9 @@ export function positionalCodec(
         const { name, isHash, isOptional } = columns[i]!
         const field = row[i] ?? null
         if (field === null && isOptional) continue
-        if (field !== null && isHash && !(field instanceof Uint8Array))
-          throw new RangeError(`${name} is not bytes`)
-        value[name] =
-          field !== null && isHash ? Buffer.from(field as Uint8Array).toString('base64url') : field
+        if (field === null || !isHash) value[name] = field
+        else if (field instanceof Uint8Array) value[name] = Buffer.from(field).toString('base64url')
+        else throw new RangeError(`${name} is not bytes`)
       }
       return value
     },

@@ -1,0 +1,79 @@
+/** Events in words: one short line for people, without token hashes and, unless disclosed, without names. */
+import type { EventOf, EventType, Recorded, RevocationReason, SessionEndReason } from '../oauth/events.ts'
+import { printable } from './fault.ts'
+import { type Disclosure, personalFields } from './public-event.ts'
+
+const revokedBecause: Readonly<Record<RevocationReason, string>> = {
+  client: 'its client revoked it',
+  administrator: 'the administrator revoked it',
+  logout: 'the user logged out',
+  code_reuse: 'its code was used twice',
+  refresh_reuse: 'a replaced refresh token was used again',
+}
+
+const sessionEndedBecause: Readonly<Record<SessionEndReason, string>> = {
+  logout: 'the user logged out',
+  administrator: 'the administrator ended it',
+}
+
+type Words = { [T in EventType]: (event: EventOf<T>, id: string) => string }
+
+const words: Words = {
+  'server.opened': (event) =>
+    `server ${event.serverAddress} opened the ledger ${event.origin}; administrator ${event.administratorAddress}`,
+  'client.registered': ({ clientId, metadata }) =>
+    `client ${clientId} registered by the administrator, ${scopesOf(metadata.scopes ?? [])}`,
+  'client.removed': ({ clientId }) => `client ${clientId} removed by the administrator`,
+  'user.registered': ({ subject, authorities }) =>
+    `user ${subject} registered by the administrator, authorities ${listOf(authorities)}`,
+  'user.removed': ({ subject }) => `user ${subject} removed by the administrator`,
+  'session.started': ({ subject, expiresAtSeconds }, id) =>
+    `user ${subject} logged in: session ${id} until ${at(expiresAtSeconds)}`,
+  'session.ended': ({ reason }, id) => `session ${id} ended: ${sessionEndedBecause[reason]}`,
+  'consent.given': ({ subject, clientId, scopes }) =>
+    `user ${subject} approved ${scopesOf(scopes)} for client ${clientId}`,
+  'code.issued': ({ subject, clientId, scopes, expiresAtSeconds }, id) =>
+    `code issued to client ${clientId} for user ${subject}, ${scopesOf(scopes)}, until ${at(expiresAtSeconds)} (grant ${id})`,
+  'code.redeemed': (_, id) => `code redeemed (grant ${id})`,
+  'token.issued': (event, id) =>
+    `token issued to client ${event.clientId} ${event.subject === null ? 'for itself' : `for user ${event.subject}`}, ` +
+    `${scopesOf(event.scopes)}, ${lifetimeOf(event)} (grant ${id})`,
+  'token.refreshed': (event, id) =>
+    `refresh token rotated and token issued, ${scopesOf(event.scopes)}, ${lifetimeOf(event)} (grant ${id})`,
+  'grant.revoked': ({ reason }, id) => `grant ${id} ended: ${revokedBecause[reason]}`,
+}
+
+/** `TIME  #POSITION  what happened, by whom, to whom`. */
+export function describeEvent(recorded: Recorded, { disclose = false }: Disclosure = {}): string {
+  const { position, timeMs, stream, event } = recorded
+  const say = words[event.type] as (event: unknown, id: string) => string
+  const sentence = say(event, stream.slice(stream.indexOf(':') + 1))
+  const names = disclose
+    ? Object.entries(personalFields(recorded)).map(([name, value]) => `${labels[name]} ${quoted(value)}`)
+    : []
+  return `${new Date(timeMs).toISOString()}  #${position}  ${printable([sentence, ...names].join(', '))}`
+}
+
+const labels: Readonly<Record<string, string>> = {
+  username: 'name',
+  address: 'from',
+  userAgent: 'with',
+}
+
+const quoted = (text: string): string => JSON.stringify(text)
+
+const listOf = (items: readonly string[]): string => (items.length > 0 ? items.join(' ') : 'none')
+const scopesOf = (scopes: readonly string[]): string => `scopes ${listOf(scopes)}`
+
+/** Stored numbers may be anything: a date beyond the calendar is told as it is. */
+function at(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString().replace('.000', '')
+}
+
+const lifetimeOf = (token: {
+  accessExpiresAtSeconds: number
+  refreshExpiresAtSeconds: number | null
+}): string =>
+  `until ${at(token.accessExpiresAtSeconds)}` +
+  (token.refreshExpiresAtSeconds === null ? '' : `, refresh token until ${at(token.refreshExpiresAtSeconds)}`)

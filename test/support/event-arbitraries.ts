@@ -1,0 +1,148 @@
+/** Any event of every type, with fields as the program could write them. */
+import fc from 'fast-check'
+import type { ClientMetadata } from '../../src/oauth/client-metadata.ts'
+import type { Event, EventOf, EventType } from '../../src/oauth/events.ts'
+
+/** Text with what encodings stumble over: prototype names, a byte order mark, letters beyond 16 bits. */
+export const anyText: fc.Arbitrary<string> = fc.oneof(
+  fc.string({ unit: 'grapheme' }),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom(
+    '',
+    '__proto__',
+    'constructor',
+    '\ufeffx',
+    `\ufeff${'x'.repeat(5000)}`,
+    '\u{1f511}'.repeat(50),
+  ),
+)
+export const anyHash: fc.Arbitrary<string> = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map((bytes) => Buffer.from(bytes).toString('base64url'))
+export const anySeconds: fc.Arbitrary<number> = fc.oneof(
+  fc.integer({ min: 0, max: 0xffff_ffff }),
+  fc.constantFrom(0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff),
+)
+const anyTexts = fc.array(anyText, { maxLength: 4 })
+const anyVersion = fc.nat(1000)
+const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null })
+
+export const anyMetadata: fc.Arbitrary<ClientMetadata> = fc.record(
+  {
+    name: anyText,
+    description: anyText,
+    authenticationMethod: fc.constantFrom('client_secret_basic', 'client_secret_post', 'none'),
+    grantTypes: anyTexts,
+    redirectUris: anyTexts,
+    scopes: anyTexts,
+    authorities: anyTexts,
+    autoApproves: anyTexts,
+    resourceIds: anyTexts,
+    accessTokenValiditySeconds: anySeconds,
+    refreshTokenValiditySeconds: anySeconds,
+    // `parseClientRegistration` refuses this one name: CBOR would not give it back.
+    additionalInformation: fc.dictionary(
+      anyText.filter((name) => name !== '__proto__'),
+      anyText,
+      {
+        noNullPrototype: true,
+        maxKeys: 5,
+      },
+    ),
+  },
+  {
+    requiredKeys: [
+      'authenticationMethod',
+      'grantTypes',
+      'redirectUris',
+      'scopes',
+      'authorities',
+      'autoApproves',
+      'resourceIds',
+      'additionalInformation',
+    ],
+    noNullPrototype: true,
+  },
+)
+
+const signed = { signedAtSeconds: anySeconds, signature: anyText }
+
+export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<EventOf<T>, 'type'>> } = {
+  'server.opened': fc.record({
+    origin: anyText,
+    administratorAddress: anyText,
+    serverAddress: anyText,
+    checkpointKey: anyHash,
+    signature: anyText,
+  }),
+  'client.registered': fc.record({
+    clientId: anyText,
+    metadata: anyMetadata,
+    ...signed,
+    side: fc.record({ secretHash: anyText }, { requiredKeys: [], noNullPrototype: true }),
+  }),
+  'client.removed': fc.record({ clientId: anyText, ...signed }),
+  'user.registered': fc.record({
+    subject: anyText,
+    authorities: anyTexts,
+    ...signed,
+    side: fc.record({ username: anyText, passwordHash: anyText }, { noNullPrototype: true }),
+  }),
+  'user.removed': fc.record({ subject: anyText, ...signed }),
+  'session.started': fc.record({
+    subject: anyText,
+    cookieHash: anyHash,
+    expiresAtSeconds: anySeconds,
+    side: fc.record({ address: anyText, userAgent: anyText }, { noNullPrototype: true }),
+  }),
+  'session.ended': fc.record({ reason: fc.constantFrom('logout', 'administrator') }),
+  'consent.given': fc.record({
+    subject: anyText,
+    clientId: anyText,
+    clientVersion: anyVersion,
+    scopes: anyTexts,
+  }),
+  'code.issued': fc.record({
+    codeHash: anyHash,
+    clientId: anyText,
+    clientVersion: anyVersion,
+    subject: anyText,
+    session: anyText,
+    scopes: anyTexts,
+    redirectUri: anyText,
+    redirectUriSent: fc.boolean(),
+    codeChallenge: orNull(anyHash),
+    expiresAtSeconds: anySeconds,
+  }),
+  'code.redeemed': fc.constant({}),
+  'token.issued': fc.record({
+    grantType: fc.constantFrom('authorization_code', 'client_credentials'),
+    clientId: anyText,
+    clientVersion: anyVersion,
+    subject: orNull(anyText),
+    scopes: anyTexts,
+    accessTokenHash: anyHash,
+    accessExpiresAtSeconds: anySeconds,
+    refreshTokenHash: orNull(anyHash),
+    refreshExpiresAtSeconds: orNull(anySeconds),
+  }),
+  'token.refreshed': fc.record({
+    scopes: anyTexts,
+    accessTokenHash: anyHash,
+    accessExpiresAtSeconds: anySeconds,
+    refreshTokenHash: anyHash,
+    refreshExpiresAtSeconds: anySeconds,
+  }),
+  'grant.revoked': fc.record({
+    reason: fc.constantFrom('client', 'administrator', 'logout', 'code_reuse', 'refresh_reuse'),
+    signedAtSeconds: orNull(anySeconds),
+    signature: orNull(anyText),
+  }),
+}
+
+export const eventTypes = Object.keys(eventArbitraries) as EventType[]
+
+export const anyEventOf = (type: EventType): fc.Arbitrary<Event> =>
+  (eventArbitraries[type] as fc.Arbitrary<object>).map((fields) => ({ type, ...fields }) as Event)
+
+export const anyEvent: fc.Arbitrary<Event> = fc.oneof(...eventTypes.map(anyEventOf))
