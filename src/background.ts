@@ -14,12 +14,13 @@ export interface ServerFlags {
   log?: string | undefined
 }
 
-/** The command line of `server run` with the same flags. */
+/** The command line of `server run` with the same flags; what it logs would be written twice otherwise. */
 export function serverWords({ home, profile, log }: ServerFlags): string[] {
   return [
     join(packageRoot(), 'bin', 'coinstack-signon'),
     'server',
     'run',
+    '--quiet',
     ...(home === undefined ? [] : ['--home', home]),
     ...(profile === undefined ? [] : ['--profile', profile]),
     ...(log === undefined ? [] : ['--log', log]),

@@ -36,10 +36,11 @@ export async function serve({
     now: () => new Date(now()),
     onError: (error) => process.stderr.write(`the log cannot be written: ${error.message}\n`),
   })
+  let shown = echo
   const stream = {
     write(line: string) {
       file.write(line)
-      echo?.write(`${prettyLogLine(line.trimEnd(), { colour: false })}\n`)
+      shown?.write(`${prettyLogLine(line.trimEnd(), { colour: false })}\n`)
     },
   }
   // Fastify brings pino: its logger, without a server around it.
@@ -53,6 +54,8 @@ export async function serve({
     }
     return { ...app, close }
   } catch (error) {
+    // Who asked for the server is told by the error itself; where it came from is for the log alone.
+    shown = undefined
     logger.error({ err: error }, 'the server could not start')
     await file.close()
     throw error

@@ -26,6 +26,11 @@ A secret that is left out is made and printed, once.`
         const client = await registerClient(administrator, item)
         clients.push(client)
         this.log(`Client created: ${client.clientId}`)
+        if (client.unservedGrantTypes.length > 0)
+          this.note(
+            `${client.clientId}: not served by this version: ${client.unservedGrantTypes.join(', ')}`,
+            'warn',
+          )
         if (client.clientSecret !== undefined) this.log(`Client secret (shown once): ${client.clientSecret}`)
       }
       return { clients }

@@ -8,6 +8,7 @@ export default class ServerRun extends OperatorCommand {
   static override flags = {
     ...profileFlag,
     daemon: Flags.boolean({ char: 'd', description: 'run in the background, as server start' }),
+    quiet: Flags.boolean({ char: 'q', description: 'log to the file alone' }),
   }
 
   async run(): Promise<void> {
@@ -24,7 +25,7 @@ export default class ServerRun extends OperatorCommand {
       paths,
       version: programVersion(),
       level: this.askedLogLevel,
-      echo: process.stderr,
+      echo: flags.quiet ? undefined : process.stderr,
       environment: process.env,
       now: this.now,
     })

@@ -7,7 +7,7 @@ import { hashSecret } from '../authorization-server/secret-checker.ts'
 import type { PrivateKey } from '../chain/keys.ts'
 import { signMessage } from '../chain/message.ts'
 import { administrationText, sideCommitment } from '../oauth/administration.ts'
-import { parseClientRegistration } from '../oauth/client-metadata.ts'
+import { parseClientRegistration, unservedGrants } from '../oauth/client-metadata.ts'
 import { encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, streamOf } from '../oauth/events.ts'
 import { parseUserRegistration } from '../oauth/user.ts'
@@ -25,6 +25,14 @@ export interface RegisteredClient {
   position: number
   /** Only where it was made here: nobody can show it again. */
   clientSecret?: string
+  /** Grant types it was registered for that this version does not serve. */
+  unservedGrantTypes: string[]
+}
+
+export interface RegisteredUser {
+  username: string
+  subject: string
+  position: number
 }
 
 /**
@@ -32,11 +40,25 @@ export interface RegisteredClient {
  *
  * @throws ClientMetadataError, ControlError
  */
-export async function registerClient(
+export const registerClient = (administrator: Administrator, input: unknown): Promise<RegisteredClient> =>
+  submitClient(administrator, parseClientRegistration(input))
+
+/**
+ * Registers clients one after the other. All are read first: where one is malformed, none is registered.
+ *
+ * @throws ClientMetadataError, ControlError
+ */
+export async function* registerClients(
   administrator: Administrator,
-  input: unknown,
+  inputs: readonly unknown[],
+): AsyncGenerator<RegisteredClient> {
+  for (const client of inputs.map(parseClientRegistration)) yield submitClient(administrator, client)
+}
+
+async function submitClient(
+  administrator: Administrator,
+  { clientId, clientSecret, metadata }: ClientRegistration,
 ): Promise<RegisteredClient> {
-  const { clientId, clientSecret, metadata } = parseClientRegistration(input)
   const made =
     clientSecret === undefined && metadata.authenticationMethod !== 'none'
       ? randomBytes(32).toString('base64url')
@@ -51,7 +73,12 @@ export async function registerClient(
     signature: '',
     side: { ...(secretHash !== undefined && { secretHash }) },
   }))
-  return { clientId, position, ...(made !== undefined && { clientSecret: made }) }
+  return {
+    clientId,
+    position,
+    unservedGrantTypes: unservedGrants(metadata),
+    ...(made !== undefined && { clientSecret: made }),
+  }
 }
 
 /** @throws ControlError not_found */
@@ -68,11 +95,25 @@ export const removeClient = (administrator: Administrator, clientId: string): Pr
  *
  * @throws UserError, ControlError exists
  */
-export async function registerUser(
+export const registerUser = (administrator: Administrator, input: unknown): Promise<RegisteredUser> =>
+  submitUser(administrator, parseUserRegistration(input))
+
+/**
+ * Registers users one after the other. All are read first: where one is malformed, none is registered.
+ *
+ * @throws UserError, ControlError exists
+ */
+export async function* registerUsers(
   administrator: Administrator,
-  input: unknown,
-): Promise<{ username: string; subject: string; position: number }> {
-  const { username, password, authorities } = parseUserRegistration(input)
+  inputs: readonly unknown[],
+): AsyncGenerator<RegisteredUser> {
+  for (const user of inputs.map(parseUserRegistration)) yield submitUser(administrator, user)
+}
+
+async function submitUser(
+  administrator: Administrator,
+  { username, password, authorities }: UserRegistration,
+): Promise<RegisteredUser> {
   const subject = randomBytes(16).toString('base64url')
   const passwordHash = await hashSecret(password)
   const position = await submit(administrator, streamOf.user(subject), (signedAtSeconds) => ({

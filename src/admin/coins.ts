@@ -1,9 +1,9 @@
 /** Coins for the servers: without them nothing can be anchored. */
+import { ChainError } from '../chain/errors.ts'
 import type { PrivateKey } from '../chain/keys.ts'
 import type { ChainClient } from '../chain/types.ts'
 import { recharge } from '../chain/wallet.ts'
-import type { Connection } from './connection.ts'
-import { ControlError } from './connection.ts'
+import { type Connection, ControlError } from './connection.ts'
 
 const satsPerCoin = 100_000_000n
 
@@ -19,7 +19,8 @@ export function parseCoins(text: string): bigint {
 /**
  * Sends `amountSats` to the administrator's address, every server key's and every peer's.
  *
- * @throws ChainError insufficient_funds, fee_too_low naming both amounts, unreachable
+ * @throws ControlError insufficient_funds in the words of SignOn 1.1
+ * @throws ChainError fee_too_low naming both amounts, unreachable
  */
 export async function rechargeServers(
   { operations }: Connection,
@@ -28,11 +29,18 @@ export async function rechargeServers(
   amountSats: bigint,
 ): Promise<{ txid: string; addresses: string[] }> {
   const { administrator, servers, peers } = await operations.coinAddresses({})
-  const { txid, addresses } = await recharge({
-    client,
-    key,
-    addresses: [administrator, ...servers, ...peers],
-    amountSats,
-  })
-  return { txid, addresses }
+  try {
+    const { txid, addresses } = await recharge({
+      client,
+      key,
+      addresses: [administrator, ...servers, ...peers],
+      amountSats,
+    })
+    return { txid, addresses }
+  } catch (error) {
+    if (!(error instanceof ChainError) || error.code !== 'insufficient_funds') throw error
+    const { code, availableSats, requiredSats } = error
+    const amounts = `${key.address} has ${availableSats} satoshis, ${requiredSats} are needed`
+    throw new ControlError(code, `Insufficient fund: ${amounts}`)
+  }
 }

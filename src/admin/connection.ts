@@ -31,15 +31,21 @@ export class ControlError extends Error {
 }
 
 const noServer = ['ENOENT', 'ECONNREFUSED', 'ENOTSOCK']
+/** A server that serves tells its status at once; one that was halted takes connections and never answers. */
+const longestStatusMs = 5000
 
-/** A connection to the server that listens on this socket; undefined where none does. */
+/**
+ * A connection to the server that listens on this socket; undefined where none does.
+ *
+ * @throws ControlError unresponsive
+ */
 export async function connectTo(path: string): Promise<Connection | undefined> {
   const operations = new Proxy({} as AsyncOperations, {
     get: (_target, name) =>
       name === 'then' ? undefined : (input: unknown) => callOperation(path, String(name), input),
   })
   try {
-    await operations.status({})
+    await callOperation(path, 'status', {}, longestStatusMs)
   } catch (error) {
     if (noServer.includes((error as { code?: string }).code ?? '')) return undefined
     throw error
@@ -47,8 +53,13 @@ export async function connectTo(path: string): Promise<Connection | undefined> {
   return { isRunning: true, operations, reader: remoteReader(path), close: async () => {} }
 }
 
-async function callOperation(path: string, name: string, input: unknown): Promise<unknown> {
-  const answer = await send(path, 'POST', `/operations/${name}`, JSON.stringify(input))
+async function callOperation(
+  path: string,
+  name: string,
+  input: unknown,
+  longestMs?: number,
+): Promise<unknown> {
+  const answer = await send(path, 'POST', `/operations/${name}`, JSON.stringify(input), longestMs)
   const { result, code, message } = JSON.parse((await bytesOf(answer)).toString()) as {
     result?: unknown
     code?: string
@@ -73,10 +84,23 @@ const remoteReader = (path: string): StorageReader => ({
   },
 })
 
-function send(socketPath: string, method: string, path: string, body?: string): Promise<IncomingMessage> {
+function send(
+  socketPath: string,
+  method: string,
+  path: string,
+  body?: string,
+  longestMs?: number,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' }
-    request({ socketPath, method, path, headers }, resolve).on('error', reject).end(body)
+    const timeout = longestMs === undefined ? {} : { timeout: longestMs }
+    const asked = request({ socketPath, method, path, headers, ...timeout }, resolve)
+    asked.on('timeout', () =>
+      asked.destroy(
+        new ControlError('unresponsive', 'the server does not answer; server stop --force would end it'),
+      ),
+    )
+    asked.on('error', reject).end(body)
   })
 }
 

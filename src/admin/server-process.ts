@@ -29,10 +29,13 @@ function isAlive(processId: number): boolean {
   }
 }
 
+/** `server run` as words of a command line, or the quickstart, which serves in its own process. */
+const serverCommandLine = /\0server[\0:]run\0|quickstart\.[jt]s\0/
+
 /** A number may have been given to another program since; where the system can tell, its command line decides. */
 function isServer(processId: number): boolean {
   try {
-    return /server|coinstack-signon|quickstart/.test(readFileSync(`/proc/${processId}/cmdline`, 'utf8'))
+    return serverCommandLine.test(readFileSync(`/proc/${processId}/cmdline`, 'utf8'))
   } catch {
     return true
   }

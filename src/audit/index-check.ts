@@ -38,18 +38,27 @@ export class IndexCheck {
     this.#comparison.expect(streamKey(stream, version), encodePosition(position))
   }
 
-  /** @param sizeNow of the log: entries up to there may have come since */
-  async finish(sizeNow: number): Promise<void> {
-    await this.#scan(sizeNow)
+  /** @param sizeNow tells how far the log has come: entries up to there may be new */
+  async finish(sizeNow: () => Promise<number>): Promise<void> {
+    const newest = await this.#scan()
+    if (newest && newest.position >= (await sizeNow()))
+      this.#faults.add(
+        null,
+        'index_unexpected',
+        `the stream index names ${described(newest.key)}, ` +
+          `position ${newest.position}, behind the end of the log`,
+      )
     const differing = this.#comparison.differing()
     // Streams with a fault that explains their gaps.
     const blamed = new Set<string>()
-    if (differing.size > 0 && !this.#faults.isFull) await this.#name(differing, sizeNow, blamed)
+    if (differing.size > 0 && !this.#faults.isFull) await this.#name(differing, blamed)
     for (const { position, stream, detail } of this.#gaps)
       if (!blamed.has(stream)) this.#faults.add(position, 'stream_version', detail)
   }
 
-  async #scan(sizeNow: number): Promise<void> {
+  /** @returns the entry that points farthest behind the events that are verified, if there is one */
+  async #scan(): Promise<{ key: Buffer; position: number } | undefined> {
+    let newest: { key: Buffer; position: number } | undefined
     let before: { key: Buffer; position: number } | undefined
     for await (const [key, value] of this.#reader.entries(rangeOf('stream'))) {
       if (!isIndexEntry(key, value)) {
@@ -59,8 +68,10 @@ export class IndexCheck {
       const position = decodePosition(value)
       this.#checkOrder(key, position, before)
       before = { key, position }
-      if (position < this.#size || position >= sizeNow) this.#comparison.found(key, value)
+      if (position < this.#size) this.#comparison.found(key, value)
+      else if (!newest || position > newest.position) newest = before
     }
+    return newest
   }
 
   #checkOrder(key: Buffer, position: number, before?: { key: Buffer; position: number }): void {
@@ -79,7 +90,7 @@ export class IndexCheck {
   }
 
   /** The second pass: names the entries of the buckets that differ. */
-  async #name(differing: ReadonlySet<number>, sizeNow: number, blamed: Set<string>): Promise<void> {
+  async #name(differing: ReadonlySet<number>, blamed: Set<string>): Promise<void> {
     const expected = new Map<string, number>()
     for await (const [position, bytes] of readRecords(this.#reader, 0, this.#size)) {
       if (this.#isDamaged(position)) continue
@@ -103,13 +114,13 @@ export class IndexCheck {
       const there = decodePosition(value)
       const right = expected.get(name)
       expected.delete(name)
-      if (right === there || (there >= this.#size && there < sizeNow)) continue
+      if (right === there) continue
       if (right !== undefined) {
         this.#faults.add(right, 'index_altered', `the stream index says ${there} for the event at ${right}`)
         blamed.add(streamOfKey(key))
-      } else if (!this.#isDamaged(there))
+      } else if (there < this.#size && !this.#isDamaged(there))
         this.#faults.add(
-          there < this.#size ? there : null,
+          there,
           'index_unexpected',
           `the stream index names ${described(key)}, which is not there`,
         )

@@ -44,12 +44,10 @@ const subjectOf = (event: Event): string => (event.type === 'user.removed' ? eve
 
 export class RowCheck {
   readonly #reader: StorageReader
-  readonly #faults: Faults
   readonly #comparison = new EntryComparison()
 
-  constructor(reader: StorageReader, faults: Faults) {
+  constructor(reader: StorageReader) {
     this.#reader = reader
-    this.#faults = faults
   }
 
   /** Takes an event; `before` is the state of its stream. */
@@ -64,15 +62,15 @@ export class RowCheck {
   }
 
   /** Compares with the stored rows, which must be those of just these events. */
-  async finish(size: number): Promise<void> {
+  async finish(size: number, faults: Faults): Promise<void> {
     for await (const [key, value] of this.#reader.entries(rangeOf('row')))
       this.#comparison.found(key.subarray(rowPrefixBytes), value)
     const differing = this.#comparison.differing()
-    if (differing.size > 0 && !this.#faults.isFull) await this.#name(differing, size)
+    if (differing.size > 0) await this.#name(differing, size, faults)
   }
 
   /** The second pass: folds again, keeping the rows of the buckets that differ. */
-  async #name(differing: ReadonlySet<number>, size: number): Promise<void> {
+  async #name(differing: ReadonlySet<number>, size: number, faults: Faults): Promise<void> {
     const expected = new Map<string, { value: Buffer; position: number }>()
     const states = new StreamStates(this.#reader)
     for await (const recorded of readEvents(this.#reader, codec, 0, size)) {
@@ -91,12 +89,12 @@ export class RowCheck {
       if (!differing.has(bucketOf(key))) continue
       const right = expected.get(key.toString('latin1'))
       expected.delete(key.toString('latin1'))
-      if (!right) this.#faults.add(null, 'row_unexpected', `${described(key, value)} follows from no event`)
+      if (!right) faults.add(null, 'row_unexpected', `${described(key, value)} follows from no event`)
       else if (!right.value.equals(value))
-        this.#faults.add(right.position, 'row_altered', `${described(key, right.value)} is another one`)
+        faults.add(right.position, 'row_altered', `${described(key, right.value)} is another one`)
     }
     for (const [name, { value, position }] of expected)
-      this.#faults.add(position, 'row_missing', `${described(Buffer.from(name, 'latin1'), value)} is missing`)
+      faults.add(position, 'row_missing', `${described(Buffer.from(name, 'latin1'), value)} is missing`)
   }
 }
 

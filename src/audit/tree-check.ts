@@ -90,9 +90,12 @@ export class TreeCheck {
   }
 
   /** Compares the tree head and what is left of the tiles, once all blocks are in. */
-  async finish(hasGrown: boolean): Promise<void> {
+  async finish(sizeNow: () => Promise<number>): Promise<void> {
+    // Asked only after something unexpected was read: what came meanwhile is no fault.
+    const hasGrown = async () => (await sizeNow()) > this.#size
+
     if (this.#isBroken) return
-    if (this.#excessAt !== undefined && !hasGrown)
+    if (this.#excessAt !== undefined && !(await hasGrown()))
       this.#faults.add(this.#excessAt, 'tile_altered', 'there are more leaf hashes than events')
     for (const [level, hashes] of this.#edges.entries())
       if (hashes && hashes.length > 0) await this.#compareTile(level, hashes, hasGrown)
@@ -107,9 +110,8 @@ export class TreeCheck {
       Math.ceil(Math.floor(size / TILE_WIDTH ** level) / TILE_WIDTH)
     const upper = { gte: tileKey(1, 0), lt: rangeOf('tile').lt }
     for await (const [key] of this.#reader.entries(upper)) {
-      const isKnown =
-        key.length === 10 && (hasGrown || Number(key.readBigUInt64BE(2)) < rows(key[1]!, this.#size))
-      if (!isKnown)
+      const isKnown = key.length === 10 && Number(key.readBigUInt64BE(2)) < rows(key[1]!, this.#size)
+      if (!isKnown && !(await hasGrown()))
         this.#faults.add(null, 'entry_unexpected', `a tile of the tree with the key ${key.toString('hex')}`)
     }
   }
@@ -239,14 +241,18 @@ export class TreeCheck {
       if (sizes.has(this.#frontier.size)) roots.set(this.#frontier.size, this.#frontier.root())
     }
     for (const level of full) {
-      await this.#compareTile(level, this.#edges[level]!, false)
+      await this.#compareTile(level, this.#edges[level]!, never)
       this.#edges[level] = []
     }
     return roots
   }
 
-  /** @param mayBeLonger the log has grown since, and its tile with it */
-  async #compareTile(level: number, hashes: readonly Hash[], mayBeLonger: boolean): Promise<void> {
+  /** @param mayBeLonger whether the log has grown since, and its tile with it */
+  async #compareTile(
+    level: number,
+    hashes: readonly Hash[],
+    mayBeLonger: () => Promise<boolean>,
+  ): Promise<void> {
     const leavesEach = TILE_WIDTH ** level
     const index = Math.ceil(Math.floor(this.#frontier.size / leavesEach) / TILE_WIDTH) - 1
     const first = (row: number) => (index * TILE_WIDTH + row) * leavesEach
@@ -264,10 +270,12 @@ export class TreeCheck {
         'tile_altered',
         `tile ${level}/${index} of the tree, the hash over events ${first(row)} to ${first(row + 1) - 1}`,
       )
-    else if (!mayBeLonger && stored.length !== hashes.length * HASH_BYTES)
+    else if (stored.length !== hashes.length * HASH_BYTES && !(await mayBeLonger()))
       this.#faults.add(first(0), 'tile_altered', `tile ${level}/${index} of the tree has another length`)
   }
 }
+
+const never = async () => false
 
 /** The tree head as it is stored; empty where there is none. */
 export const storedFrontier = async (reader: StorageReader): Promise<Buffer> =>

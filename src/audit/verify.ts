@@ -58,6 +58,8 @@ export interface Verification {
   unchecked: string[]
 }
 
+const mostFaults = 100
+
 export async function verifyLedger(reader: StorageReader, options: VerifyOptions): Promise<Verification> {
   const verifier = await Verifier.open(reader, options)
   try {
@@ -71,11 +73,14 @@ class Verifier {
   readonly #reader: StorageReader
   readonly #options: VerifyOptions
   readonly #size: number
+  readonly #mostFaults: number
   readonly #faults: Faults
   readonly #warnings: string[] = []
   readonly #unchecked: string[] = []
   /** Positions whose record is not what was hashed, or cannot be read. */
   readonly #damaged = new Set<number>()
+  /** Where the records end, if before the log does. */
+  #end = Number.POSITIVE_INFINITY
   readonly #blocks: Blocks
   readonly #tree: TreeCheck
   readonly #authority: Authority
@@ -92,9 +97,10 @@ class Verifier {
     size: number,
     frontier: Buffer,
   ) {
-    const isDamaged = (position: number) => this.#damaged.has(position)
+    const isDamaged = (position: number) => this.#damaged.has(position) || position >= this.#end
     this.#reader = reader
     this.#options = options
+    this.#mostFaults = options.mostFaults ?? mostFaults
     this.#faults = faults
     this.#size = size
     this.#blocks = new Blocks(reader, size, faults)
@@ -103,17 +109,17 @@ class Verifier {
     this.#checkpoints = new CheckpointCheck(reader, options.savedCheckpoints ?? [], faults)
     this.#anchors = new AnchorCheck(reader, options.chain, faults, this.#warnings)
     this.#index = new IndexCheck(reader, faults, size, isDamaged)
-    this.#rows = options.rows ? new RowCheck(reader, faults) : undefined
+    this.#rows = options.rows ? new RowCheck(reader) : undefined
     const states = new StreamStates(reader, isDamaged)
     const [authority, index, rows] = [this.#authority, this.#index, this.#rows]
     this.#records = new RecordCheck(faults, { authority, index, states, rows })
   }
 
   static async open(reader: StorageReader, options: VerifyOptions): Promise<Verifier> {
-    const faults = new Faults(options.mostFaults ?? 100)
+    const faults = new Faults(options.mostFaults ?? mostFaults)
     const frontier = await storedFrontier(reader)
-    const size = (await sizeOf(frontier)) ?? (await sizeByRecords(reader))
-    if ((await sizeOf(frontier)) === undefined)
+    const size = sizeOf(frontier) ?? (await sizeByRecords(reader))
+    if (sizeOf(frontier) === undefined)
       faults.add(size - 1, 'frontier_altered', 'the stored tree head cannot be read')
     return new Verifier(reader, options, faults, size, frontier)
   }
@@ -127,13 +133,12 @@ class Verifier {
       if (!block.isCut) continue
       this.#faults.add(verified, 'record_missing', `there are no records from position ${verified} on`)
       this.#tree.cut()
+      this.#end = verified
     }
-    // Read after the scan began: what stands behind this cannot have come in time.
-    const sizeNow = (await sizeOf(await storedFrontier(this.#reader))) ?? this.#size
-    await this.#tree.finish(sizeNow > this.#size)
-    await this.#checkBehind(sizeNow)
-    await this.#checkpoints.finish(sizeNow)
-    await this.#anchors.finish(sizeNow)
+    // On a running server the log goes on: what stands behind its end after having been read is a fault.
+    const sizeNow = async () => sizeOf(await storedFrontier(this.#reader)) ?? this.#size
+    await this.#tree.finish(sizeNow)
+    await this.#checkBehind(await sizeNow())
     await this.#index.finish(sizeNow)
     await this.#checkRows(sizeNow)
     this.#authority.finish()
@@ -201,6 +206,8 @@ class Verifier {
   }
 
   async #checkBehind(sizeNow: number): Promise<void> {
+    await this.#checkpoints.finish(sizeNow)
+    await this.#anchors.finish(sizeNow)
     const { record, side, tile } = await this.#blocks.behind(sizeNow)
     if (record !== undefined)
       this.#faults.add(record, 'record_unexpected', `the log ends before position ${record}`)
@@ -209,13 +216,17 @@ class Verifier {
     await checkStrayEntries(this.#reader, this.#faults)
   }
 
-  async #checkRows(sizeNow: number): Promise<void> {
+  async #checkRows(sizeNow: () => Promise<number>): Promise<void> {
     if (!this.#rows) this.#unchecked.push('the read models were not compared with the events')
     else if (this.#damaged.size > 0 || this.#tree.isBroken)
       this.#unchecked.push('the read models cannot be compared while records are damaged')
-    else if (sizeNow !== this.#size)
-      this.#unchecked.push('the read models were not compared: the log has grown meanwhile')
-    else await this.#rows.finish(this.#size)
+    else {
+      const found = new Faults(this.#mostFaults)
+      await this.#rows.finish(this.#size, found)
+      if ((await sizeNow()) === this.#size)
+        for (const { position, kind, detail } of found.sorted()) this.#faults.add(position, kind, detail)
+      else this.#unchecked.push('the read models were not compared: the log has grown meanwhile')
+    }
   }
 
   #tellUnchecked(): void {

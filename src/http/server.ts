@@ -52,7 +52,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
 
   await app.register(async (programs) => {
     programs.addHook('onRequest', (_request, reply, done) => {
-      reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+      // RFC 6749 section 5.1.
+      reply
+        .header('cache-control', 'no-store')
+        .header('pragma', 'no-cache')
+        .header('x-content-type-options', 'nosniff')
       done()
     })
     tokenRoute(programs, context)

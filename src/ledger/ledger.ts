@@ -250,6 +250,7 @@ export class Ledger<E> {
           this.#release(batch)
           for (const { reject } of batch.waiting) reject(failure)
         }
+        if (this.#filling) this.#flush()
       },
     )
   }
@@ -266,10 +267,10 @@ export class Ledger<E> {
       this.#tree = TreeWriter.load(this.storage)
       this.#durableFrontier = this.#tree.frontierBytes()
       this.#lastTimeMs = this.#readLastTimeMs()
-      this.#failure = undefined
-      // Stored, but not acknowledged: those who follow must hear of it all the same.
+      // Stored, but not acknowledged: those who follow must hear of it all the same, before anything else.
       const unheard: RecordedEvent<E>[] = []
       for await (const event of readEvents(this.storage, this.#codec, known, this.size)) unheard.push(event)
+      this.#failure = undefined
       if (unheard.length > 0) this.#committed.next(unheard)
     } catch (cause) {
       this.#failure = new LedgerError('unavailable', 'the ledger could not be opened again', { cause })
@@ -284,6 +285,9 @@ export class Ledger<E> {
       this.#retryAtMs = performance.now() + retryAfterMs
       this.#writing = this.#recover().then(() => {
         this.#writing = undefined
+        // Counts as a batch for those who wait until it is settled.
+        this.#batchesDone++
+        if (this.#filling) this.#flush()
       })
     }
     return Promise.reject(this.#failure)

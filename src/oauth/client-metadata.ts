@@ -40,7 +40,10 @@ export class ClientMetadataError extends Error {
   readonly code = 'client_metadata'
 }
 
-const grantTypes = ['authorization_code', 'client_credentials', 'refresh_token']
+const servedGrantTypes = ['authorization_code', 'client_credentials', 'refresh_token']
+/** Named in files of SignOn 1.1; they may be registered, but OAuth 2.1 has dropped them and nothing is issued. */
+const unservedGrantTypes = ['implicit', 'password']
+const grantTypes = [...servedGrantTypes, ...unservedGrantTypes]
 const methods = ['client_secret_basic', 'client_secret_post', 'none']
 const clientIdText = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 const longestValiditySeconds = 10 * 365 * 86_400
@@ -111,9 +114,11 @@ const method: Reader<ClientAuthenticationMethod> = (value, where) =>
     ? (value as ClientAuthenticationMethod)
     : fail(where, `one of ${methods.join(', ')} is expected`)
 
-const codeOnly: Reader<string[]> = (value, where) => {
+const responseTypes: Reader<string[]> = (value, where) => {
   const types = list(value, where)
-  return types.every((type) => type === 'code') ? types : fail(where, 'only "code" is supported')
+  return types.every((type) => type === 'code' || type === 'token')
+    ? types
+    : fail(where, '"code" and "token" are expected')
 }
 
 interface Member {
@@ -133,12 +138,8 @@ const clientId = (longest: number): Member => ({
         ),
 })
 
-const ownMembers: Readonly<Record<string, Member>> = {
-  clientId: clientId(20),
-  clientSecret: { to: 'clientSecret', read: text },
-  authorizedGrantTypes: { to: 'grantTypes', read: grantTypeList },
-  scopes: { to: 'scopes', read: scopeList },
-  registeredRedirectUris: { to: 'redirectUris', read: redirectList },
+/** What RFC 7591 has no name for: the same in both forms. */
+const furtherMembers: Readonly<Record<string, Member>> = {
   authorities: { to: 'authorities', read: list },
   autoApproves: { to: 'autoApproves', read: scopeList },
   resourceIds: { to: 'resourceIds', read: list },
@@ -148,16 +149,41 @@ const ownMembers: Readonly<Record<string, Member>> = {
   additionalInformation: { to: 'additionalInformation', read: textMap },
 }
 
+const ownMembers: Readonly<Record<string, Member>> = {
+  clientId: clientId(20),
+  clientSecret: { to: 'clientSecret', read: text },
+  authorizedGrantTypes: { to: 'grantTypes', read: grantTypeList },
+  scopes: { to: 'scopes', read: scopeList },
+  registeredRedirectUris: { to: 'redirectUris', read: redirectList },
+  ...furtherMembers,
+}
+
+/** Accepted and not kept: nothing here depends on it. */
+const unused: Member = { read: (value) => value }
+
 const registrationMembers: Readonly<Record<string, Member>> = {
   client_id: clientId(64),
   client_secret: { to: 'clientSecret', read: text },
   client_name: { to: 'name', read: text },
   token_endpoint_auth_method: { to: 'authenticationMethod', read: method },
   grant_types: { to: 'grantTypes', read: grantTypeList },
-  response_types: { read: codeOnly },
+  response_types: { read: responseTypes },
   redirect_uris: { to: 'redirectUris', read: redirectList },
   scope: { to: 'scopes', read: scopeList },
+  client_uri: unused,
+  logo_uri: unused,
+  contacts: unused,
+  tos_uri: unused,
+  policy_uri: unused,
+  software_id: unused,
+  software_version: unused,
+  application_type: unused,
+  ...furtherMembers,
 }
+
+/** Grant types of a client that this version does not serve. */
+export const unservedGrants = ({ grantTypes }: ClientMetadata): string[] =>
+  grantTypes.filter((type) => unservedGrantTypes.includes(type))
 
 /**
  * Reads one client.

@@ -98,7 +98,7 @@ export function evolveGrant(state: Grant | undefined, { event, timeMs }: Recorde
         rotated: { fromHash: state.refresh.hash, atMs: timeMs },
       }
     case 'grant.revoked':
-      return state && { ...state, ended: { reason: event.reason, atSeconds: seconds } }
+      return state && { ...state, ended: state.ended ?? { reason: event.reason, atSeconds: seconds } }
     default:
       return state
   }

@@ -23,7 +23,8 @@ export function isRegistrableRedirectUri(text: string): boolean {
 export function matchesRedirectUri(registered: readonly string[], sent: string): boolean {
   if (registered.includes(sent)) return true
   const native = loopback.exec(sent)
-  if (!native) return false
+  // The port is the sender's, so that it is one must still be seen.
+  if (!native || !URL.canParse(sent)) return false
   return registered.some((uri) => {
     const own = loopback.exec(uri)
     return own !== null && own[1] === native[1] && (own[2] ?? '') === (native[2] ?? '')

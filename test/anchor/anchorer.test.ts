@@ -1,4 +1,3 @@
-import { firstValueFrom, VirtualTimeScheduler } from 'rxjs'
 import { describe, expect, test } from 'vitest'
 import { type AnchorerStatus, openAnchorer } from '../../src/anchor/anchorer.ts'
 import { verifyAnchorOnChain } from '../../src/anchor/verify.ts'
@@ -139,6 +138,20 @@ describe('anchors of a growing ledger', () => {
     ])
     expect(isComplete).toBe(true)
   })
+
+  test('asks only for the tip while nothing moves', async () => {
+    const bench = await Bench.open()
+    for (let i = 0; i < 3; i++) {
+      await bench.write()
+      await bench.tickLater()
+      if (i < 2) await bench.node.mine()
+    }
+    await bench.tick()
+    expect(bench.anchorer.status()).toMatchObject({ confirmed: 2, pending: 1 })
+    const before = bench.calls
+    for (let i = 0; i < 5; i++) await bench.tick()
+    expect(bench.calls - before).toBe(5)
+  })
 })
 
 describe('the node fails', () => {
@@ -236,64 +249,4 @@ describe('the node fails', () => {
       expect(new Set(bench.sent.map((raw) => raw.toString('hex'))).size).toBe(2)
     },
   )
-})
-
-describe('the loop', () => {
-  test('polls every second, waits longer while it fails, and leaves no timer', async () => {
-    const bench = await Bench.open()
-    await bench.write()
-    const scheduler = new VirtualTimeScheduler()
-    const anchorer = await openAnchorer({ ...bench.settings, scheduler })
-    const step = async () => {
-      const before = scheduler.frame
-      scheduler.flush()
-      await anchorer.tick()
-      // The loop's own continuation behind the step.
-      await new Promise((resolve) => setImmediate(resolve))
-      return scheduler.frame - before
-    }
-    anchorer.start()
-    expect(await step()).toBe(0)
-    expect((await firstValueFrom(anchorer.changes$)).pending).toBe(1)
-    expect(await step()).toBe(1000)
-    await bench.node.close()
-    expect(await step()).toBe(1000)
-    const pauses: number[] = []
-    for (let i = 0; i < 6; i++) pauses.push(await step())
-    expect(pauses).toEqual([1000, 2000, 4000, 8000, 10_000, 10_000])
-    await anchorer.stop()
-    const { frame } = scheduler
-    scheduler.flush()
-    expect(scheduler.frame).toBe(frame)
-  })
-
-  test('stop waits for the step under way', async () => {
-    const bench = await Bench.open()
-    await bench.write()
-    let isSent = false
-    let proceed = () => {}
-    let arrived = () => {}
-    const gate = new Promise<void>((resolve) => {
-      proceed = resolve
-    })
-    const sending = new Promise<void>((resolve) => {
-      arrived = resolve
-    })
-    const { chain } = bench.settings
-    const send = async (raw: Buffer) => {
-      arrived()
-      await gate
-      await chain.send(raw)
-      isSent = true
-    }
-    const anchorer = await openAnchorer({ ...bench.settings, chain: { ...chain, send } })
-    anchorer.start()
-    await sending
-    const stopped = anchorer.stop()
-    expect(isSent).toBe(false)
-    proceed()
-    await stopped
-    expect(isSent).toBe(true)
-    expect(anchorer.status()).toMatchObject({ pending: 1 })
-  })
 })

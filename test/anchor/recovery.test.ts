@@ -4,7 +4,8 @@ import { buildTransaction } from '../../src/chain/transaction.ts'
 import { recharge } from '../../src/chain/wallet.ts'
 import { LedgerError } from '../../src/ledger/errors.ts'
 import { testKey } from '../chain/support.ts'
-import { Bench, faultyStorage } from './support.ts'
+import { faultyStorage } from './faults.ts'
+import { Bench } from './support.ts'
 
 describe('the process dies between storing and sending', () => {
   test.each(['not sent', 'sent, not acknowledged'] as const)(
@@ -50,40 +51,32 @@ describe('the process dies between storing and sending', () => {
 })
 
 describe('the ledger fails', () => {
-  test.each(['not stored', 'stored, not acknowledged'] as const)(
-    '%s: nothing is sent unstored',
-    async (fault) => {
-      const { faults, wrap } = faultyStorage()
-      const bench = await Bench.open({ storage: wrap })
-      await bench.write()
-      faults.push(fault)
-      await bench.anchorer.tick()
-      expect(bench.anchorer.status()).toMatchObject({ lastError: { code: 'unavailable' } })
-      expect(bench.sent).toEqual([])
-      const stored = await bench.anchors()
-      await bench.tick()
-      expect(bench.anchorer.status()).toEqual({
-        confirmed: 0,
-        pending: 1,
-        anchoredSize: 0,
-        node: 'reachable',
-      })
-      await bench.node.mine()
-      faults.push(fault)
-      await bench.anchorer.tick()
-      await bench.tick()
-      expect(bench.anchorer.status()).toEqual({
-        confirmed: 1,
-        pending: 0,
-        anchoredSize: 1,
-        node: 'reachable',
-      })
-      const [anchor] = await bench.anchors()
-      if (fault === 'stored, not acknowledged') expect(stored).toMatchObject([{ raw: anchor!.raw }])
-      else expect(stored).toEqual([])
-      expect(await bench.mined()).toBe(1)
-    },
-  )
+  test.each([
+    ['not stored', [3]],
+    ['stored, not acknowledged', [1, 3]],
+  ] as const)('%s: nothing is sent unstored, nothing stored is forgotten', async (fault, sizes) => {
+    const { faults, wrap } = faultyStorage()
+    const bench = await Bench.open({ storage: wrap })
+    await bench.write()
+    faults.push(fault)
+    await bench.anchorer.tick()
+    expect(bench.anchorer.status()).toMatchObject({ lastError: { code: 'unavailable' } })
+    expect(bench.sent).toEqual([])
+    await bench.write(2)
+    await bench.tickLater()
+    const pending = { confirmed: 0, pending: sizes.length, anchoredSize: 0, node: 'reachable' }
+    expect(bench.anchorer.status()).toEqual(pending)
+    await bench.node.mine()
+    faults.push(fault)
+    await bench.anchorer.tick()
+    await bench.tick()
+    const confirmed = { confirmed: sizes.length, pending: 0, anchoredSize: 3, node: 'reachable' }
+    expect(bench.anchorer.status()).toEqual(confirmed)
+    expect((await bench.anchors()).map(({ size }) => size)).toEqual(sizes)
+    expect(await bench.mined()).toBe(sizes.length)
+    await bench.restart()
+    expect(bench.anchorer.status()).toEqual({ ...confirmed, node: 'unknown' })
+  })
 
   test('another tree of a size that is anchored is refused, and so is a damaged record', async () => {
     const bench = await Bench.open()
@@ -145,6 +138,22 @@ describe('the chain loses blocks', () => {
     await bench.tick()
     expect(await bench.anchors()).toMatchObject([{ status: 'confirmed', block: { hash } }])
     expect(bench.sent).toHaveLength(1)
+  })
+
+  test('the node was away and comes back at the same height, without the transaction', async () => {
+    const bench = await Bench.open()
+    await bench.write()
+    await bench.tick()
+    await bench.node.mine()
+    await bench.node.reorg(1, { transactions: 'drop' })
+    await bench.node.close()
+    await bench.tick()
+    await bench.reopenNode()
+    await bench.tick()
+    expect(bench.sent).toHaveLength(2)
+    await bench.node.mine()
+    await bench.tick()
+    expect(bench.anchorer.status()).toMatchObject({ confirmed: 1, pending: 0 })
   })
 
   test('several at once, one spending the change of the other', async () => {

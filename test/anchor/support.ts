@@ -1,16 +1,18 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { afterAll, expect } from 'vitest'
 import type { Anchor } from '../../src/anchor/anchor.ts'
 import { listAnchors } from '../../src/anchor/anchor-store.ts'
 import { type Anchorer, type AnchorerSettings, openAnchorer } from '../../src/anchor/anchorer.ts'
 import { parsePayload } from '../../src/anchor/payload.ts'
 import { verifyAnchor } from '../../src/anchor/verify.ts'
 import { parseBlock } from '../../src/chain/block.ts'
-import { ChainError } from '../../src/chain/errors.ts'
 import type { PrivateKey } from '../../src/chain/keys.ts'
 import { createRestClient } from '../../src/chain/rest-client.ts'
 import { readEvidence } from '../../src/chain/transaction-evidence.ts'
 import type { ChainClient } from '../../src/chain/types.ts'
+import { openDevNode } from '../../src/devnode/node.ts'
 import { Checkpoints, listCheckpoints } from '../../src/ledger/checkpoints.ts'
 import type { EventCodec } from '../../src/ledger/codec.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
@@ -20,6 +22,7 @@ import { ed25519PrivateKey } from '../../src/tree/ed25519.ts'
 import { ed25519Signer } from '../../src/tree/signed-note.ts'
 import { testKey } from '../chain/support.ts'
 import { afterTest, fundOf, startNode, temporaryDirectory } from '../devnode/support.ts'
+import { faultyClient, type SendFault } from './faults.ts'
 
 export const origin = 'signon.example.com'
 export const intervalMs = 10_000
@@ -41,21 +44,26 @@ export async function openLog(directory: string) {
 
 export type Log = Awaited<ReturnType<typeof openLog>>
 
-export type SendFault = 'not sent' | 'sent, not acknowledged' | 'refused' | 'throttled'
+/** A chain whose first blocks are mined once a test file, then copied. */
+const chains = new Map<string, Promise<string>>()
 
-/** A client whose next sends fail in the ways given, and which remembers what it was given to send. */
-export function faultyClient(client: ChainClient) {
-  const faults: SendFault[] = []
-  const sent: Buffer[] = []
-  const send = async (raw: Buffer) => {
-    sent.push(raw)
-    const fault = faults.shift()
-    if (fault === 'refused') throw new ChainError('refused', 'the node refused the transaction: no reason')
-    if (fault === 'throttled') throw new ChainError('refused', 'too many requests', { retry: true })
-    if (fault !== 'not sent') await client.send(raw)
-    if (fault) throw new ChainError('unreachable', 'no answer from the node', { retry: true })
-  }
-  return { client: { ...client, send }, faults, sent }
+afterAll(async () => {
+  for (const chain of chains.values()) await rm(await chain, { recursive: true, force: true })
+})
+
+async function mineFirstBlocks(address: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'anchor-'))
+  const node = await openDevNode({ directory, port: 0, blockIntervalMs: 0, fund: fundOf(address) })
+  await node.close()
+  return directory
+}
+
+async function startFundedNode(address: string) {
+  const chain = chains.get(address) ?? mineFirstBlocks(address)
+  chains.set(address, chain)
+  const directory = await temporaryDirectory()
+  await cp(await chain, directory, { recursive: true })
+  return startNode({ directory })
 }
 
 export interface BenchOptions {
@@ -78,6 +86,8 @@ export class Bench {
   readonly #options: BenchOptions
   log!: Log
   anchorer!: Anchorer
+  /** Requests to the node so far. */
+  calls = 0
   #written = 0
 
   private constructor(
@@ -88,7 +98,13 @@ export class Bench {
     this.directory = directory
     this.nodeDirectory = running.directory
     this.node = running.node
-    this.client = createRestClient({ endpoint: running.node.endpoint, timeoutMs: 20_000 })
+    this.client = createRestClient({
+      endpoint: running.node.endpoint,
+      timeoutMs: 20_000,
+      onCall: () => {
+        this.calls++
+      },
+    })
     const { client, faults, sent } = faultyClient(this.client)
     this.#faulty = client
     this.faults = faults
@@ -98,11 +114,7 @@ export class Bench {
 
   static async open(options: BenchOptions = {}): Promise<Bench> {
     const rich = options.isFunded === false ? testKey('rich') : testKey('server')
-    const bench = new Bench(
-      await temporaryDirectory(),
-      await startNode({ fund: fundOf(rich.address) }),
-      options,
-    )
+    const bench = new Bench(await temporaryDirectory(), await startFundedNode(rich.address), options)
     await bench.#openServer()
     return bench
   }
@@ -209,28 +221,4 @@ export class Bench {
     }
     return count
   }
-}
-
-/** A storage whose next annex batch fails in the way given. */
-export function faultyStorage() {
-  const faults: ('not stored' | 'stored, not acknowledged')[] = []
-  const wrap = (storage: Storage): Storage => ({
-    get: (key) => storage.get(key),
-    entries: (range) => storage.entries(range),
-    reopen: () => storage.reopen(),
-    close: () => storage.close(),
-    batch() {
-      const batch = storage.batch()
-      return {
-        put: (key, value) => batch.put(key, value),
-        del: (key) => batch.del(key),
-        async write() {
-          const fault = faults.shift()
-          if (fault !== 'not stored') await batch.write()
-          if (fault) throw new Error('disk')
-        },
-      }
-    },
-  })
-  return { faults, wrap }
 }

@@ -1,7 +1,6 @@
 /** RFC 6749 section 6 and RFC 9700 section 4.14.2: given / when / then. */
 import { describe, expect, test } from 'vitest'
 import type { Client } from '../../src/oauth/client.ts'
-import type { Event } from '../../src/oauth/events.ts'
 import type { Grant } from '../../src/oauth/grant.ts'
 import { rotateRefreshToken } from '../../src/oauth/grants/refresh-token.ts'
 import type { User } from '../../src/oauth/user.ts'

@@ -62,13 +62,17 @@ export class InjectAgent {
       ...request,
       headers: { ...(cookie && { cookie }), ...this.#headers, ...request.headers },
     })
-    for (const { name, value, expires } of response.cookies) {
-      if (expires && expires.getTime() <= 0) this.cookies.delete(name)
+    for (const cookie of setCookies(response)) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
+      if (/; expires=thu, 01 jan 1970/i.test(cookie)) this.cookies.delete(name)
       else this.cookies.set(name, value)
     }
     return response
   }
 }
+
+/** The Set-Cookie headers as they are on the wire. */
+export const setCookies = (response: Response): string[] => [response.headers['set-cookie'] ?? []].flat()
 
 /** The form of a page: where it goes, its hidden fields and ticked boxes. */
 export const formOf = (page: Response) => new LoadedPage(new URL(issuer), page.statusCode, page.body).form()
