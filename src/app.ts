@@ -11,9 +11,11 @@ import { type HomePaths, prepareHome } from './config/home.ts'
 import type { LoadedSettings } from './config/load.ts'
 import { derivedIssuer } from './config/settings.ts'
 import { type Core, openCore } from './core.ts'
-import { type DevNode, openDevNode } from './devnode/node.ts'
+import { DevNodeError } from './devnode/errors.ts'
+import { type DevNode, type DevNodeSettings, openDevNode } from './devnode/node.ts'
 import type { Health } from './http/routes/health.ts'
 import { createHttpServer } from './http/server.ts'
+import { publishedLog } from './ledger/published-log.ts'
 import { nodeClient } from './node-client.ts'
 import { type Counters, counters$, zeroCounters } from './projections/counters.ts'
 import { flatHistory, type History, history$ } from './projections/history.ts'
@@ -76,10 +78,14 @@ export async function openApp({
     const core = await openCore(loaded, paths, issuerOf(settings.server.port), now)
     closing.push(() => core.close())
     const { context, identity, checkpoints } = core
+    // Whoever holds the ledger's lock serves this home; a pid file of a server that is gone is overwritten.
+    const removePidFile = () => rm(paths.pidFile, { force: true })
+    await writeFile(paths.pidFile, `${process.pid}\n`, { mode: 0o600 })
+    closing.push(removePidFile)
 
     let node: DevNode | undefined
     if (settings.coinstack.endpoint === 'embedded') {
-      node = await openDevNode({
+      node = await openNode({
         directory: paths.node,
         port: settings.node.port,
         blockIntervalMs: settings.node.blockIntervalMs,
@@ -127,6 +133,7 @@ export async function openApp({
         isSecure: new URL(issuerOf(settings.server.port)).protocol === 'https:',
         loginOrigins: settings.login.origins,
       },
+      log: publishedLog(context.ledger.storage, checkpoints),
       health: () => healthOf(core, anchorer, showMonitor()),
       logger,
       trustProxy: settings.server.trustProxy,
@@ -155,12 +162,10 @@ export async function openApp({
     const operations = operationsOf(core, loaded, status, showMonitor)
     const control = await listenOnControlSocket(paths.controlSocket, operations, context.ledger.storage)
     closing.push(async () => {
-      await rm(paths.pidFile, { force: true })
+      await removePidFile()
       await control.close()
       await rm(paths.controlSocket, { force: true })
     })
-    // The ledger's lock says who serves this home; a pid file of a server that is gone is overwritten.
-    await writeFile(paths.pidFile, `${process.pid}\n`, { mode: 0o600 })
     anchorer.start()
     logger.info(
       { issuer: context.settings.issuer, position: context.ledger.size, endpoint: chain.endpoint },
@@ -264,9 +269,22 @@ async function listen(start: () => Promise<unknown>, port: number): Promise<void
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE')
-      throw new PortInUseError(`port ${port} is in use by another program`, { cause: error })
+      throw new PortInUseError(`signon.server.port: port ${port} is in use by another program`, {
+        cause: error,
+      })
     if (code === 'EACCES')
-      throw new PortInUseError(`port ${port} may not be opened by this user`, { cause: error })
+      throw new PortInUseError(`signon.server.port: port ${port} may not be opened by this user`, {
+        cause: error,
+      })
     throw error
+  }
+}
+
+async function openNode(settings: DevNodeSettings): Promise<DevNode> {
+  try {
+    return await openDevNode(settings)
+  } catch (error) {
+    if (!(error instanceof DevNodeError) || error.code !== 'port_in_use') throw error
+    throw new PortInUseError(`node.port: ${error.message}`, { cause: error })
   }
 }

@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core'
-import { type RegisteredClient, registerClient } from '../../src/admin/administration.ts'
+import { type RegisteredClient, registerClients } from '../../src/admin/administration.ts'
 import { OperatorCommand, privateKeyFlags, profileFlag } from '../../src/operator-command.ts'
 
 export default class ClientCreate extends OperatorCommand {
@@ -22,8 +22,7 @@ A secret that is left out is made and printed, once.`
     const items = this.readItems(flags.file, flags['privatekey-file'])
     return this.withAdministrator(flags, async (administrator) => {
       const clients: RegisteredClient[] = []
-      for (const item of items) {
-        const client = await registerClient(administrator, item)
+      for await (const client of registerClients(administrator, items)) {
         clients.push(client)
         this.log(`Client created: ${client.clientId}`)
         if (client.unservedGrantTypes.length > 0)

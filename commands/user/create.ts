@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core'
-import { registerUser } from '../../src/admin/administration.ts'
+import { type RegisteredUser, registerUsers } from '../../src/admin/administration.ts'
 import { OperatorCommand, privateKeyFlags, profileFlag } from '../../src/operator-command.ts'
 
 export default class UserCreate extends OperatorCommand {
@@ -15,13 +15,12 @@ export default class UserCreate extends OperatorCommand {
     file: Flags.string({ description: 'file with the users (standard input if left out)' }),
   }
 
-  async run(): Promise<{ users: { username: string; subject: string; position: number }[] }> {
+  async run(): Promise<{ users: RegisteredUser[] }> {
     const { flags } = await this.parse(UserCreate)
     const items = this.readItems(flags.file, flags['privatekey-file'])
     return this.withAdministrator(flags, async (administrator) => {
-      const users: { username: string; subject: string; position: number }[] = []
-      for (const item of items) {
-        const user = await registerUser(administrator, item)
+      const users: RegisteredUser[] = []
+      for await (const user of registerUsers(administrator, items)) {
         users.push(user)
         this.log(`User created: ${user.username}`)
       }

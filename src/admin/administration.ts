@@ -7,10 +7,10 @@ import { hashSecret } from '../authorization-server/secret-checker.ts'
 import type { PrivateKey } from '../chain/keys.ts'
 import { signMessage } from '../chain/message.ts'
 import { administrationText, sideCommitment } from '../oauth/administration.ts'
-import { parseClientRegistration, unservedGrants } from '../oauth/client-metadata.ts'
+import { type ClientRegistration, parseClientRegistration, unservedGrants } from '../oauth/client-metadata.ts'
 import { encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, streamOf } from '../oauth/events.ts'
-import { parseUserRegistration } from '../oauth/user.ts'
+import { parseUserRegistration, type UserRegistration } from '../oauth/user.ts'
 import { type Connection, ControlError } from './connection.ts'
 
 export interface Administrator {

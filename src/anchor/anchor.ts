@@ -1,11 +1,5 @@
 /** An anchor as the annex keeps it: a transaction that commits to a checkpoint, and how far it has come. */
 
-/**
- * pending: stored, perhaps sent. confirmed: in a block of the best chain. buried: so deep that it is no longer
- * watched. reorged: was confirmed once; its block has left the best chain, and it waits again.
- */
-export type AnchorStatus = 'pending' | 'confirmed' | 'buried' | 'reorged'
-
 /** What proves that a block holds the transaction. Hashes in display order. */
 export interface AnchorBlock {
   readonly hash: string
@@ -32,6 +26,11 @@ export type ConfirmedAnchor = AnchorTransaction & {
   readonly status: 'confirmed' | 'buried'
   readonly block: AnchorBlock
 }
+
+/**
+ * pending: stored, perhaps sent. confirmed: in a block of the best chain. buried: so deep that it is no longer
+ * watched. reorged: was confirmed once; its block has left the best chain, and it waits again.
+ */
 export type Anchor = WaitingAnchor | ConfirmedAnchor
 
 export const isConfirmed = (anchor: Anchor): anchor is ConfirmedAnchor => 'block' in anchor

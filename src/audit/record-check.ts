@@ -26,6 +26,7 @@ export class RecordCheck {
   readonly #checks: RecordChecks
   #lastTimeMs = 0
   #erased = 0
+  #hasAlteredSides = false
 
   constructor(faults: Faults, checks: RecordChecks) {
     this.#faults = faults
@@ -35,6 +36,10 @@ export class RecordCheck {
   /** Side records that are committed to and no longer there. */
   get erased(): number {
     return this.#erased
+  }
+
+  get hasAlteredSides(): boolean {
+    return this.#hasAlteredSides
   }
 
   /** @returns false where nothing can be read from the record; a promise only where the store is asked */
@@ -91,6 +96,7 @@ export class RecordCheck {
     }
     if (side.length >= saltBytes && sameHash(hash('sha256', side, 'buffer'), commitment))
       return side.subarray(saltBytes)
+    this.#hasAlteredSides = true
     this.#faults.add(
       position,
       'side_altered',

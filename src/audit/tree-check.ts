@@ -26,7 +26,7 @@ const mostCombined = 6
 export class TreeCheck {
   readonly #reader: StorageReader
   readonly #faults: Faults
-  readonly #storedFrontier: Buffer
+  readonly #storedFrontier: Buffer | undefined
   readonly #frontier = new Frontier()
   /** The hashes of each level above 0 that belong into the tile at its right edge. */
   readonly #edges: Hash[][] = []
@@ -35,7 +35,8 @@ export class TreeCheck {
   /** First event of the last block, where more leaf hashes are stored than it has events. */
   #excessAt: number | undefined
 
-  constructor(reader: StorageReader, faults: Faults, size: number, storedFrontier: Buffer) {
+  /** @param storedFrontier left out where it is known to be unreadable */
+  constructor(reader: StorageReader, faults: Faults, size: number, storedFrontier: Buffer | undefined) {
     this.#reader = reader
     this.#faults = faults
     this.#size = size
@@ -99,7 +100,7 @@ export class TreeCheck {
       this.#faults.add(this.#excessAt, 'tile_altered', 'there are more leaf hashes than events')
     for (const [level, hashes] of this.#edges.entries())
       if (hashes && hashes.length > 0) await this.#compareTile(level, hashes, hasGrown)
-    if (this.#frontier.size === this.#size && !this.#frontier.serialize().equals(this.#storedFrontier))
+    if (this.#storedFrontier && !this.#frontier.serialize().equals(this.#storedFrontier))
       this.#faults.add(
         this.#size - 1,
         'frontier_altered',
@@ -184,7 +185,8 @@ export class TreeCheck {
       })
       for (const { size, root } of signed) if (size === frontier.size) ask(frontier.root().equals(root))
     }
-    if (frontier.size === this.#size) ask(frontier.serialize().equals(this.#storedFrontier))
+    if (this.#storedFrontier && frontier.size === this.#size)
+      ask(frontier.serialize().equals(this.#storedFrontier))
     return asked > 0 && asked === agreeing ? Number.POSITIVE_INFINITY : agreeing
   }
 

@@ -95,7 +95,7 @@ class Verifier {
     options: VerifyOptions,
     faults: Faults,
     size: number,
-    frontier: Buffer,
+    frontier: Buffer | undefined,
   ) {
     const isDamaged = (position: number) => this.#damaged.has(position) || position >= this.#end
     this.#reader = reader
@@ -118,10 +118,10 @@ class Verifier {
   static async open(reader: StorageReader, options: VerifyOptions): Promise<Verifier> {
     const faults = new Faults(options.mostFaults ?? mostFaults)
     const frontier = await storedFrontier(reader)
-    const size = sizeOf(frontier) ?? (await sizeByRecords(reader))
-    if (sizeOf(frontier) === undefined)
-      faults.add(size - 1, 'frontier_altered', 'the stored tree head cannot be read')
-    return new Verifier(reader, options, faults, size, frontier)
+    const stated = sizeOf(frontier)
+    const size = stated ?? (await sizeByRecords(reader))
+    if (stated === undefined) faults.add(size - 1, 'frontier_altered', 'the stored tree head cannot be read')
+    return new Verifier(reader, options, faults, size, stated === undefined ? undefined : frontier)
   }
 
   async run(): Promise<Verification> {
@@ -218,8 +218,8 @@ class Verifier {
 
   async #checkRows(sizeNow: () => Promise<number>): Promise<void> {
     if (!this.#rows) this.#unchecked.push('the read models were not compared with the events')
-    else if (this.#damaged.size > 0 || this.#tree.isBroken)
-      this.#unchecked.push('the read models cannot be compared while records are damaged')
+    else if (this.#damaged.size > 0 || this.#tree.isBroken || this.#records.hasAlteredSides)
+      this.#unchecked.push('the read models cannot be compared while records or side records are damaged')
     else {
       const found = new Faults(this.#mostFaults)
       await this.#rows.finish(this.#size, found)

@@ -12,7 +12,7 @@ import { endSession, type LiveSession } from './session.ts'
  * the token's own user, so that nobody is logged out by a stranger's link. A token that is dead already still
  * leads back to its client.
  *
- * @returns where the browser goes
+ * @returns where the browser goes, and whether its session has ended
  * @throws OAuthError for an unknown token or a redirect URI that is not its client's
  */
 export async function logOut(
@@ -20,7 +20,7 @@ export async function logOut(
   accessToken: string,
   redirectUri: string,
   live: LiveSession | undefined,
-): Promise<string> {
+): Promise<{ location: string; sessionEnded: boolean }> {
   const stream = grantStreamOf(context, accessToken)
   const grant = stream === undefined ? undefined : context.models.load('grant', stream).state
   const client = grant && findClient(context, grant.clientId)
@@ -29,6 +29,7 @@ export async function logOut(
   if (!matchesRedirectUri(client.metadata.redirectUris, redirectUri))
     throw new OAuthError('invalid_request', 'redirect_uri is not one of those registered for the client')
   await decideAndAppend(context, 'grant', stream, (state) => endGrant(state, 'logout'))
-  if (live && live.user.subject === grant.subject) await endSession(context, live.session, 'logout')
-  return redirectUri
+  const isOwn = live !== undefined && live.user.subject === grant.subject
+  if (isOwn) await endSession(context, live.session, 'logout')
+  return { location: redirectUri, sessionEnded: isOwn }
 }

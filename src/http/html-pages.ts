@@ -17,9 +17,10 @@ export interface PageSettings {
   loginOrigins: readonly string[]
 }
 
-export const languageOf = (request: FastifyRequest): Language => {
+/** @param asked `ui_locales` of the authorization request, where the page's own address does not hold it */
+export const languageOf = (request: FastifyRequest, asked?: string): Language => {
   const query = request.query as Record<string, unknown>
-  const uiLocales = typeof query.ui_locales === 'string' ? query.ui_locales : undefined
+  const uiLocales = typeof query.ui_locales === 'string' ? query.ui_locales : asked
   const acceptLanguage = request.headers['accept-language']
   return chooseLanguage({
     ...(uiLocales !== undefined && { uiLocales }),

@@ -13,6 +13,7 @@ import { introspectionRoute } from './routes/introspection.ts'
 import { loginRoute } from './routes/login.ts'
 import { logoutRoute } from './routes/logout.ts'
 import { metadataRoute } from './routes/metadata.ts'
+import { type PublishedLog, publishedLogRoutes } from './routes/published-log.ts'
 import { revocationRoute } from './routes/revocation.ts'
 import { tokenRoute } from './routes/token.ts'
 import { welcomeRoute } from './routes/welcome.ts'
@@ -22,6 +23,7 @@ export interface HttpServerOptions {
   context: AuthorizationContext
   pages: PageSettings
   health: () => Health
+  log: PublishedLog
   logger: FastifyBaseLogger
   tls?: { cert: Buffer; key: Buffer }
   /** Whether X-Forwarded-For and friends are those of a reverse proxy in front. */
@@ -33,7 +35,7 @@ const bodyLimitBytes = 64 * 1024
 
 /** Builds the server; `listen` and `close` are the caller's. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { context, pages, health, logger, tls, trustProxy } = options
+  const { context, pages, health, log, logger, tls, trustProxy } = options
   const app = fastify({
     loggerInstance: logger,
     // What happened stands in the ledger; addresses may carry tokens and are not logged.
@@ -41,13 +43,23 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     bodyLimit: bodyLimitBytes,
     trustProxy,
     forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => sendError(reply, wireError(error, request.log)),
     ...(tls && { https: tls }),
   }) as unknown as FastifyInstance
   app.removeAllContentTypeParsers()
   await app.register(formbody, { bodyLimit: bodyLimitBytes })
-  app.setNotFoundHandler((_request, reply) =>
-    sendError(reply, new OAuthError('invalid_request', 'there is nothing at this address', 404)),
-  )
+  const methodsOf = new Map<string, string[]>()
+  app.addHook('onRoute', ({ url, method }) => {
+    methodsOf.set(url, [...(methodsOf.get(url) ?? []), method].flat())
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf.get(request.url.split('?', 1)[0]!)
+    if (!methods)
+      return sendError(reply, new OAuthError('invalid_request', 'there is nothing at this address', 404))
+    // RFC 9110 section 15.5.6: 405 names the methods that there are.
+    reply.header('allow', methods.join(', '))
+    return sendError(reply, new OAuthError('invalid_request', 'this method is not for this address', 405))
+  })
   app.setErrorHandler((error, request, reply) => sendError(reply, wireError(error, request.log)))
 
   await app.register(async (programs) => {
@@ -65,6 +77,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     revocationRoute(programs, context)
     metadataRoute(programs, context)
     healthRoutes(programs, health)
+    publishedLogRoutes(programs, log)
   })
 
   await app.register(async (people) => {

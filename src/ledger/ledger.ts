@@ -64,7 +64,7 @@ export class Ledger<E> {
     this.committed$ = this.#committed.asObservable()
     this.#tree = TreeWriter.load(storage)
     this.#durableFrontier = this.#tree.frontierBytes()
-    this.#lastTimeMs = this.#readLastTimeMs()
+    this.#lastTimeMs = this.#readLastTimeMs(this.size)
   }
 
   /** Number of events on disk; the next position. */
@@ -262,14 +262,18 @@ export class Ledger<E> {
   /** Opens the storage again and takes position, time and tree from it, as at start-up. */
   async #recover(): Promise<void> {
     try {
-      const known = this.size
       await this.storage.reopen()
-      this.#tree = TreeWriter.load(this.storage)
-      this.#durableFrontier = this.#tree.frontierBytes()
-      this.#lastTimeMs = this.#readLastTimeMs()
+      const tree = TreeWriter.load(this.storage)
+      if (tree.size < this.size)
+        throw new LedgerError('damaged', `the ledger had ${this.size} events, but now ${tree.size}`)
       // Stored, but not acknowledged: those who follow must hear of it all the same, before anything else.
       const unheard: RecordedEvent<E>[] = []
-      for await (const event of readEvents(this.storage, this.#codec, known, this.size)) unheard.push(event)
+      for await (const event of readEvents(this.storage, this.#codec, this.size, tree.size))
+        unheard.push(event)
+      this.#lastTimeMs = this.#readLastTimeMs(tree.size)
+      // From here on nothing throws: a recovery that fails is done again from where it began.
+      this.#tree = tree
+      this.#durableFrontier = tree.frontierBytes()
       this.#failure = undefined
       if (unheard.length > 0) this.#committed.next(unheard)
     } catch (cause) {
@@ -298,8 +302,7 @@ export class Ledger<E> {
     if (this.#failure) throw this.#failure
   }
 
-  #readLastTimeMs(): number {
-    const size = this.size
+  #readLastTimeMs(size: number): number {
     if (size === 0) return 0
     const record = this.storage.get(eventKey(size - 1))
     if (!record) throw new LedgerError('damaged', `the record at position ${size - 1} is missing`)

@@ -30,11 +30,12 @@ export interface EventRecord {
   commitment?: Buffer
 }
 
-/** Encodes a record. Positions and times are safe integers; the stream name has at most 255 bytes. */
+/** Encodes a record. Positions and times are safe integers; the stream name has 1 to 255 bytes, none of them 0. */
 export function encodeRecord(record: EventRecord): Buffer {
   const { position, timeMs, type, stream, version, body, commitment } = record
   const streamBytes = Buffer.byteLength(stream)
-  if (streamBytes === 0 || streamBytes > 255) throw new RangeError('a stream name has 1 to 255 bytes')
+  if (streamBytes === 0 || streamBytes > 255 || stream.includes('\0'))
+    throw new RangeError('a stream name has 1 to 255 bytes, none of them zero')
   const bytes = Buffer.allocUnsafe(
     headerBytes + streamBytes + (commitment ? commitmentBytes : 0) + body.length,
   )

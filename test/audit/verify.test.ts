@@ -1,6 +1,7 @@
 import type { Level } from 'level'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { FaultKind } from '../../src/audit/fault.ts'
+import { verifyLedger } from '../../src/audit/verify.ts'
 import {
   annexKey,
   encodePosition,
@@ -27,6 +28,7 @@ import {
   lifeEvents,
   liveThrough,
   named,
+  options,
   origin,
   SampleLedger,
   signed,
@@ -275,6 +277,7 @@ const faultTable: [what: string, act: (db: Db) => Promise<unknown>, faults: [num
       (db) => forge(db, 500, clientToken('more87'), { timeMs: startMs }),
       [
         [500, 'time_backwards'],
+        [500, 'row_altered'],
         [size - 1, 'checkpoint_root'],
       ],
     ],
@@ -354,7 +357,7 @@ test('without its server event a log says what it cannot prove', async () => {
   expect(result.faults).toHaveLength(1)
   expect(result.checkpoints).toBe(0)
   expect(result.unchecked).toEqual([
-    'the read models cannot be compared while records are damaged',
+    'the read models cannot be compared while records or side records are damaged',
     '4 acts of administration: the event that names the administrator is damaged',
     'the signatures of 4 checkpoints: the event that names their key is damaged',
   ])
@@ -378,8 +381,6 @@ describe('trust', () => {
 test('a log that grows meanwhile is verified as it was', async () => {
   const copy = await copyOf(original)
   const log = await SampleLedger.open(copy)
-  const { verifyLedger } = await import('../../src/audit/verify.ts')
-  const { options } = await import('./support.ts')
   let blocks = 0
   let late = 0
   const grown = log.ledger.storage

@@ -47,7 +47,7 @@ export async function openHttpApp(environment: Record<string, string> = {}): Pro
         ...environment,
       },
     })
-    const app = await openApp({ loaded, paths, version: 'test', logger, now: Date.now })
+    const app = await openApp({ loaded, paths, version: 'test', logger, environment: {}, now: Date.now })
     const close = async () => {
       await app.close()
       await removeHome()

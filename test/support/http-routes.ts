@@ -78,6 +78,7 @@ export async function openRoutes({
       anchors: { confirmed: 0, pending: 0, lagEvents: 0, node: 'unknown' },
     }),
     logger,
+    log: { checkpoint: () => undefined, tile: () => undefined },
     trustProxy: false,
   })
   await http.ready()

@@ -3,7 +3,7 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
-import type { EventCodec, Projection, RecordedEvent } from '../../src/ledger/codec.ts'
+import type { RecordedEvent } from '../../src/ledger/codec.ts'
 import { eventKey } from '../../src/ledger/layout.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { logSize, proveInclusion, readEvents, readRecords, rootOfSize } from '../../src/ledger/reader.ts'
@@ -12,6 +12,7 @@ import { Frontier } from '../../src/tree/frontier.ts'
 import { leafHash } from '../../src/tree/hash.ts'
 import { rootFromInclusionProof } from '../../src/tree/proofs.ts'
 import { merkleTreeHash } from '../tree/reference.ts'
+import { projectTexts, type TextEvent, textCodec } from './text-events.ts'
 
 /** Gone when the test is over. */
 export function temporaryFolder(): string {
@@ -19,31 +20,6 @@ export function temporaryFolder(): string {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
-
-export interface TextEvent {
-  text: string
-  side?: string
-}
-
-export const textCodec: EventCodec<TextEvent> = {
-  encode: ({ text, side }) => ({
-    code: 7,
-    body: Buffer.from(text),
-    ...(side !== undefined && { side: Buffer.from(side) }),
-  }),
-  decode: (_, body, side) => ({
-    text: Buffer.from(body).toString(),
-    ...(side !== undefined && { side: Buffer.from(side).toString() }),
-  }),
-}
-
-/** One row a stream: all its texts, joined. A text that begins with `name ` also takes a unique row. */
-export const projectTexts: Projection<TextEvent> = ({ stream, event: { text } }, rows) => {
-  const key = textRowKey(stream)
-  rows.put(key, Buffer.concat([rows.get(key) ?? Buffer.alloc(0), Buffer.from(`${text};`)]))
-  if (text.startsWith('name ')) rows.put(Buffer.from(text), Buffer.from(stream))
-}
-export const textRowKey = (stream: string): Buffer => Buffer.from(`texts ${stream}`)
 
 export type Fault = 'not stored' | 'stored but not acknowledged'
 
@@ -172,14 +148,14 @@ export async function checkLedger({
   const root = merkleTreeHash(records)
   expect(Frontier.deserialize(ledger.frontier).root().toString('hex')).toBe(root.toString('hex'))
   for (const at of [0, 1, size >> 1, size - 1, size])
-    if (at >= 0)
+    if (at >= 0 && at <= size)
       expect(rootOfSize(storage, at).toString('hex')).toBe(
         merkleTreeHash(records.slice(0, at)).toString('hex'),
       )
   if (size > 0) {
     const leaf = leafHash(storage.get(eventKey(size - 1))!)
     const proof = proveInclusion(storage, size - 1, size)
-    expect(rootFromInclusionProof(leaf, size - 1, size, proof)).toEqual(root)
+    expect(rootFromInclusionProof(size - 1, size, leaf, proof)).toEqual(root)
   }
   return events
 }

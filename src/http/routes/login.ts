@@ -33,7 +33,7 @@ export function loginRoute(
     const target = asked.redirect_uri ?? client?.metadata.redirectUris[0]
     const isSure = client && target !== undefined && matchesRedirectUri(client.metadata.redirectUris, target)
     const page = loginPage({
-      language: languageOf(request),
+      language: languageOf(request, asked.ui_locales),
       csrfToken: reply.generateCsrf(),
       action: '/login',
       continueTo,

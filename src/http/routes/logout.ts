@@ -19,8 +19,9 @@ export function logoutRoute(
     const { access_token: token, redirect_uri: redirectUri } = asked
     if (token === undefined || redirectUri === undefined)
       throw new OAuthError('invalid_request', 'access_token and redirect_uri are required')
-    const location = await logOut(context, token, redirectUri, findSession(context, cookie.read(request)))
-    cookie.clear(reply)
+    const live = findSession(context, cookie.read(request))
+    const { location, sessionEnded } = await logOut(context, token, redirectUri, live)
+    if (sessionEnded) cookie.clear(reply)
     return reply.header('cache-control', 'no-store').redirect(location, 303)
   }
   app.get('/oauth/logout', (request, reply) => withToken(request, reply, parameters(request.query)))

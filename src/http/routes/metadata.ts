@@ -5,7 +5,10 @@ import { grantTypes } from '../../authorization-server/token.ts'
 
 export function metadataRoute(app: FastifyInstance, { settings }: AuthorizationContext): void {
   app.get('/.well-known/oauth-authorization-server', (_request, reply) =>
-    reply.header('cache-control', 'public, max-age=300').send(metadata(settings.issuer)),
+    reply
+      .header('cache-control', 'public, max-age=300')
+      .removeHeader('pragma')
+      .send(metadata(settings.issuer)),
   )
 }
 

@@ -7,9 +7,7 @@ import { clientCredentials } from '../../oauth/client-authentication.ts'
 import { parameters } from '../parameters.ts'
 
 export function tokenRoute(app: FastifyInstance, context: AuthorizationContext): void {
-  app.post('/oauth/token', async (request, reply) => {
-    // Section 5.1 asks for both this and Cache-Control, which every answer to a program has.
-    reply.header('pragma', 'no-cache')
+  app.post('/oauth/token', async (request) => {
     const form = parameters(request.body)
     const client = await authenticateClient(context, clientCredentials(request.headers.authorization, form))
     return requestToken(context, client, form)

@@ -137,7 +137,11 @@ describe('RFC 6749 section 4.1.2.1: "MUST NOT automatically redirect" where clie
 
   test('the page of an unknown client repeats nothing of the request', async () => {
     const response = await stranger.get(
-      authorizeUrl({ client_id: '<script>alert(1)</script>', state: 'marker-1', redirect_uri: 'https://m2/' }),
+      authorizeUrl({
+        client_id: '<script>alert(1)</script>',
+        state: 'marker-1',
+        redirect_uri: 'https://m2/',
+      }),
     )
     expect(response.body).not.toMatch(/alert|marker-1|https:\/\/m2/)
   })

@@ -177,11 +177,14 @@ describe('RFC 6749 section 2.3: client authentication', () => {
     ['no form-encoding', grant, raw('web:100%')],
     ['bytes that are no UTF-8', grant, raw('web:%FF')],
   ]
-  test.each(wrong)('%s: invalid_client, 401, WWW-Authenticate (section 5.2)', async (_name, form, headers) => {
-    const response = await ask(form, headers)
-    expectRefusal(response, 'invalid_client', 401)
-    expect(response.headers['www-authenticate']).toMatch(/^Basic realm="[^"]+"/)
-  })
+  test.each(wrong)(
+    '%s: invalid_client, 401, WWW-Authenticate (section 5.2)',
+    async (_name, form, headers) => {
+      const response = await ask(form, headers)
+      expectRefusal(response, 'invalid_client', 401)
+      expect(response.headers['www-authenticate']).toMatch(/^Basic realm="[^"]+"/)
+    },
+  )
 
   test('a wrong secret and an unknown client are refused with the same words', async () => {
     const known = await ask(grant, basic(web.clientId, 'wrong'))
@@ -284,10 +287,7 @@ describe('RFC 6749 section 4.1.3: redeeming a code', () => {
 
   test('"redirect_uri REQUIRED, if the parameter was included in the authorization request"', async () => {
     const code = await newCode(routes)
-    expectRefusal(
-      await ask({ grant_type: 'authorization_code', code }),
-      'invalid_grant',
-    )
+    expectRefusal(await ask({ grant_type: 'authorization_code', code }), 'invalid_grant')
     for (const redirectUri of [`${callback}/`, web.registeredRedirectUris[1]!, callback.toUpperCase()])
       expectRefusal(await redeem(code, { redirect_uri: redirectUri }), 'invalid_grant')
     expect((await redeem(code)).statusCode).toBe(200)
