@@ -13,15 +13,7 @@ import { HASH_BYTES, type Hash, leafHash } from '../tree/hash.ts'
 import { TILE_WIDTH } from '../tree/tiles.ts'
 import type { Block } from './blocks.ts'
 import type { Faults } from './fault.ts'
-
-/** A root that somebody signed for a size. */
-export interface SignedRoot {
-  size: number
-  root: Hash
-}
-
-/** How many differences of one block are tried in every combination: 2^6 trees of 256 leaves. */
-const mostCombined = 6
+import { chooseLeaves, type SignedRoot } from './leaf-choice.ts'
 
 export class TreeCheck {
   readonly #reader: StorageReader
@@ -76,7 +68,13 @@ export class TreeCheck {
     const damaged: number[] = []
     let chosen = leaves
     if (differing.length > 0) {
-      chosen = await this.#decide(block, leaves, tile, differing, signed)
+      chosen = chooseLeaves(leaves, tile, differing, {
+        before: this.#frontier,
+        above: await this.#hashAbove(block),
+        signed,
+        size: this.#size,
+        storedFrontier: this.#storedFrontier,
+      })
       for (const i of differing) {
         if (records[i] && chosen[i] === leaves[i]) {
           if (tile[i])
@@ -131,31 +129,6 @@ export class TreeCheck {
     )
   }
 
-  /** Of each pair that differs, the hash that fits best to what stands above and to what was signed. */
-  async #decide(
-    block: Block,
-    leaves: readonly (Hash | undefined)[],
-    tile: readonly (Hash | undefined)[],
-    differing: readonly number[],
-    signed: readonly SignedRoot[],
-  ): Promise<(Hash | undefined)[]> {
-    const open = differing.filter((i) => leaves[i] && tile[i])
-    const every = 2 ** open.length - 1
-    // Bit i set: the record is believed. No record is believed first, then all, then the rest.
-    const choices =
-      open.length <= mostCombined ? Array.from({ length: every + 1 }, (_, bits) => bits) : [0, every]
-    const above = await this.#hashAbove(block)
-    let best: { score: number; leaves: (Hash | undefined)[] } | undefined
-    for (const bits of new Set([0, every, ...choices])) {
-      const candidate = leaves.map((leaf, i) => leaf ?? tile[i])
-      for (const [bit, i] of open.entries()) if (Math.floor(bits / 2 ** bit) % 2 === 0) candidate[i] = tile[i]
-      const score = this.#score(candidate, above, signed)
-      if (!best || score > best.score) best = { score, leaves: candidate }
-      if (best.score === Number.POSITIVE_INFINITY) break
-    }
-    return best!.leaves
-  }
-
   /** The stored hash over a full block. */
   async #hashAbove({ start, end }: Block): Promise<Hash | undefined> {
     if (end - start < TILE_WIDTH) return undefined
@@ -163,31 +136,6 @@ export class TreeCheck {
     const tile = await this.#reader.get(tileKey(1, Math.floor(index / TILE_WIDTH)))
     const row = (index % TILE_WIDTH) * HASH_BYTES
     return tile && tile.length >= row + HASH_BYTES ? tile.subarray(row, row + HASH_BYTES) : undefined
-  }
-
-  /** How many witnesses agree; infinity where all that there are do. */
-  #score(
-    leaves: readonly (Hash | undefined)[],
-    above: Hash | undefined,
-    signed: readonly SignedRoot[],
-  ): number {
-    const frontier = this.#frontier.copy()
-    let asked = 0
-    let agreeing = 0
-    const ask = (agrees: boolean) => {
-      asked++
-      if (agrees) agreeing++
-    }
-    for (const leaf of leaves) {
-      if (!leaf) return -1
-      frontier.append(leaf, (level, _, hash) => {
-        if (level === 1 && above) ask(hash.equals(above))
-      })
-      for (const { size, root } of signed) if (size === frontier.size) ask(frontier.root().equals(root))
-    }
-    if (this.#storedFrontier && frontier.size === this.#size)
-      ask(frontier.serialize().equals(this.#storedFrontier))
-    return asked > 0 && asked === agreeing ? Number.POSITIVE_INFINITY : agreeing
   }
 
   async #accuse(position: number, record: Buffer | undefined): Promise<void> {

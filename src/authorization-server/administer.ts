@@ -1,6 +1,7 @@
 /** Administration: events that count only with the administrator's signature over their place and content. */
 import { LedgerError } from '../ledger/errors.ts'
 import { administrationText, isAdministration, sideCommitment } from '../oauth/administration.ts'
+import { isWellFormedAdministration } from '../oauth/administration-shape.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
 import { kindOfStream, usernameRowKey } from '../projections/rows.ts'
@@ -32,10 +33,10 @@ export class AdministrationError extends Error {
 const saltBytes = 32
 
 /** The stream an administration event belongs to; a grant is named by the request itself. */
-function expectedStream(event: Event, requested: string): string | undefined {
+function expectedStream(event: Event, requested: unknown): string | undefined {
   if ('clientId' in event && event.type.startsWith('client.')) return streamOf.client(event.clientId)
   if ('subject' in event && event.type.startsWith('user.')) return streamOf.user(event.subject ?? '')
-  return event.type === 'grant.revoked' && requested.startsWith(streamOf.grant('')) ? requested : undefined
+  return typeof requested === 'string' && requested.startsWith(streamOf.grant('')) ? requested : undefined
 }
 
 /** Takes what JSON brought to the form in which it will be stored, so that what was checked is what is kept. */
@@ -61,7 +62,9 @@ export async function administer(
   const { settings, verifyMessage } = context
   const event = normalise(request.event)
   const { stream, version } = request
-  if (!isAdministration(event) || expectedStream(event, stream) !== stream)
+  if (!isAdministration(event) || !isWellFormedAdministration(event))
+    throw new AdministrationError('malformed', 'the event is malformed')
+  if (expectedStream(event, stream) !== stream)
     throw new AdministrationError('malformed', 'the event does not belong to this stream')
   const { side } = encodeEvent(event)
   if ('side' in request.event !== (side !== undefined))
@@ -121,6 +124,7 @@ function assertPossible(event: Event, state: States[StreamKind] | undefined): vo
       if (!isThere) throw new AdministrationError('not_found', 'The user not found.')
       return
     default:
-      if (!isThere) throw new AdministrationError('not_found', 'The token not found.')
+      if (!isThere || ('ended' in state && state.ended))
+        throw new AdministrationError('not_found', 'The token not found.')
   }
 }

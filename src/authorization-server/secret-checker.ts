@@ -24,7 +24,8 @@ export class SecretChecker {
 
   /** Whether the secret is the one of the hash; without a hash false, after as much work. */
   check(secretHash: string | undefined, secret: string): boolean | Promise<boolean> {
-    if (secretHash === undefined) return this.#decoy.then((decoy) => verify(decoy, secret)).then(() => false)
+    if (secretHash === undefined)
+      return this.#decoy.then((decoy) => this.check(decoy, secret)).then(() => false)
     const keyed = createHmac('sha256', this.#key).update(secret).digest()
     const known = this.#known.get(secretHash)
     if (known && timingSafeEqual(known, keyed)) return true

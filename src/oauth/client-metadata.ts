@@ -2,6 +2,7 @@
  * What an administrator writes about a client: SignOn 1.1's form (`clientId`) or RFC 7591 client metadata
  * (`client_id`), brought into one shape. Unknown members are refused, so that a misspelt one loses nothing.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { isRegistrableRedirectUri } from './redirect-uri.ts'
 import { isScopeToken } from './scope.ts'
 import { isText } from './text.ts'
@@ -46,6 +47,7 @@ const unservedGrantTypes = ['implicit', 'password']
 const grantTypes = [...servedGrantTypes, ...unservedGrantTypes]
 const methods = ['client_secret_basic', 'client_secret_post', 'none']
 const clientIdText = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+const longestClientId = 64
 const longestValiditySeconds = 10 * 365 * 86_400
 
 type Input = Record<string, unknown>
@@ -127,10 +129,13 @@ interface Member {
   read: Reader<unknown>
 }
 
+export const isClientId = (value: unknown, longest = longestClientId): value is string =>
+  typeof value === 'string' && value.length <= longest && clientIdText.test(value)
+
 const clientId = (longest: number): Member => ({
   to: 'clientId',
   read: (value, where) =>
-    typeof value === 'string' && value.length <= longest && clientIdText.test(value)
+    isClientId(value, longest)
       ? value
       : fail(
           where,
@@ -162,7 +167,7 @@ const ownMembers: Readonly<Record<string, Member>> = {
 const unused: Member = { read: (value) => value }
 
 const registrationMembers: Readonly<Record<string, Member>> = {
-  client_id: clientId(64),
+  client_id: clientId(longestClientId),
   client_secret: { to: 'clientSecret', read: text },
   client_name: { to: 'name', read: text },
   token_endpoint_auth_method: { to: 'authenticationMethod', read: method },
@@ -184,6 +189,40 @@ const registrationMembers: Readonly<Record<string, Member>> = {
 /** Grant types of a client that this version does not serve. */
 export const unservedGrants = ({ grantTypes }: ClientMetadata): string[] =>
   grantTypes.filter((type) => unservedGrantTypes.includes(type))
+
+/** How each member of the result is read, whatever form it came in. */
+const readers: ReadonlyMap<string, Reader<unknown>> = new Map(
+  Object.values({ ...ownMembers, ...registrationMembers }).flatMap(({ to, read }) =>
+    to === undefined || to === 'clientId' || to === 'clientSecret' ? [] : [[to, read]],
+  ),
+)
+const requiredMembers = [
+  'authenticationMethod',
+  'grantTypes',
+  'redirectUris',
+  'scopes',
+  'authorities',
+  'autoApproves',
+  'resourceIds',
+  'additionalInformation',
+]
+
+/** Whether this is metadata as `parseClientRegistration` gives it: each member is its own reading. */
+export function isClientMetadata(value: unknown): value is ClientMetadata {
+  if (typeof value !== 'object' || value === null) return false
+  try {
+    return (
+      requiredMembers.every((name) => Object.hasOwn(value, name)) &&
+      Object.entries(value).every(([name, member]) => {
+        const read = readers.get(name)
+        return read !== undefined && isDeepStrictEqual(read(member, name), member)
+      })
+    )
+  } catch (error) {
+    if (error instanceof ClientMetadataError) return false
+    throw error
+  }
+}
 
 /**
  * Reads one client.

@@ -42,6 +42,13 @@ export class UserError extends Error {
   readonly code = 'user'
 }
 
+/** In any normalization form: `parseUserRegistration` brings it to NFC. */
+export const isUsername = (value: unknown): value is string =>
+  isText(value) && value.length <= 256 && /^\P{Cc}+$/u.test(value) && value.trim() === value
+
+export const areAuthorities = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length <= 100 && value.every((item) => isText(item) && item !== '')
+
 /**
  * Reads one user of `user create`: `username`, `password`, `authorities`, all required.
  *
@@ -54,20 +61,11 @@ export function parseUserRegistration(input: unknown): UserRegistration {
   const unknown = Object.keys(rest)[0]
   if (unknown !== undefined)
     throw new UserError(`${unknown}: is not a member of a user (username, password, authorities)`)
-  if (
-    !isText(username) ||
-    username.length > 256 ||
-    !/^\P{Cc}+$/u.test(username) ||
-    username.trim() !== username
-  )
+  if (!isUsername(username))
     throw new UserError('username: text of 1 to 256 characters without control characters is expected')
   if (typeof password !== 'string' || password.length === 0 || password.length > 1024)
     throw new UserError('password: text of 1 to 1024 characters is expected')
-  if (
-    !Array.isArray(authorities) ||
-    authorities.length > 100 ||
-    !authorities.every((item) => isText(item) && item !== '')
-  )
+  if (!areAuthorities(authorities))
     throw new UserError('authorities: a list of at most 100 texts is expected')
   return { username: username.normalize('NFC'), password, authorities: [...new Set(authorities)] }
 }

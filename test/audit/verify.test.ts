@@ -342,6 +342,15 @@ test('a saved checkpoint holds the log to its past', async () => {
   expect(named(await verify(copy, { savedCheckpoints, rows: false }))).toEqual([[412, 'checkpoint_root']])
 })
 
+test('a tile of leaf hashes lost altogether accuses no record', async () => {
+  const copy = await copyOf(original)
+  await tamper(copy, (db) => db.put(tileKey(0, 1), Buffer.alloc(256 * 32)))
+  const { faults, hasMoreFaults } = await verify(copy)
+  expect(hasMoreFaults).toBe(true)
+  expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(['tile_altered']))
+  expect(faults[0]).toMatchObject({ position: 256 })
+})
+
 test('more faults than are collected', async () => {
   const copy = await copyOf(original)
   await tamper(copy, async (db) => {

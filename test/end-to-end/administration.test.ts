@@ -17,7 +17,6 @@ import {
   issueToken,
   postForm,
   registerSample,
-  requestToken,
   sampleClient,
   sampleUser,
   signOn,
@@ -184,14 +183,14 @@ describe('administration of a running server', () => {
   })
 
   it('client remove ends its tokens', async () => {
-    const secret = 'of the second client'
-    const second = { clientId: 'second', clientSecret: secret, authorizedGrantTypes: ['client_credentials'] }
-    await server.cli(['client', 'create', ...key], { input: JSON.stringify({ ...second, scopes: ['read'] }) })
-    const { access_token: token } = await requestToken(server.url, {
-      grant_type: 'client_credentials',
-      client_id: 'second',
-      client_secret: secret,
+    const second = { clientId: 'second', clientSecret: 'of the second client' }
+    const input = JSON.stringify({
+      ...second,
+      authorizedGrantTypes: ['client_credentials'],
+      scopes: ['read'],
     })
+    await server.cli(['client', 'create', ...key], { input })
+    const { access_token: token } = await issueToken(server.url, second)
     expect(await isActive(server.url, token)).toBe(true)
     expect(await server.cli(['client', 'remove', ...key, 'second'])).toEqual(done('Client removed: second'))
     expect(await isActive(server.url, token)).toBe(false)
@@ -256,14 +255,13 @@ describe('who may administer', () => {
   })
 
   it('a signed request counts once: repeated, it is refused', async () => {
+    const once = { clientId: 'once', clientSecret: 'secret' }
     await registerClient(administrator, {
-      clientId: 'once',
-      clientSecret: 'secret',
+      ...once,
       authorizedGrantTypes: ['client_credentials'],
       scopes: ['read'],
     })
-    const form = { grant_type: 'client_credentials', client_id: 'once', client_secret: 'secret' }
-    const { access_token: token } = await requestToken(server.url, form)
+    const { access_token: token } = await issueToken(server.url, once)
     await removeToken(administrator, token)
     await removeClient(administrator, 'once')
     const [registered, revoked, removed] = sent
@@ -289,7 +287,8 @@ describe('who may administer', () => {
 describe('administration of a stopped server', () => {
   it('works on its data directly, and the server knows it when it starts', async () => {
     const home = makeConfiguredHome()
-    const key = ['--privatekey-file', home.adminKeyFile]
+    // Its first event names the ledger, as the profile does.
+    const key = ['--privatekey-file', home.adminKeyFile, '--profile', 'test']
     expect(await home.cli(['client', 'create', ...key, '--file', clientsFile])).toEqual(
       done('Client created: trusted'),
     )

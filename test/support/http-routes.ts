@@ -16,6 +16,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import { openCore } from '../../src/core.ts'
 import { createHttpServer } from '../../src/http/server.ts'
 import { LedgerError } from '../../src/ledger/errors.ts'
+import { publishedLog } from '../../src/ledger/published-log.ts'
 import type { Storage } from '../../src/ledger/storage.ts'
 
 export type Response = LightMyRequestResponse
@@ -77,8 +78,8 @@ export async function openRoutes({
       ledger: { position: context.ledger.size },
       anchors: { confirmed: 0, pending: 0, lagEvents: 0, node: 'unknown' },
     }),
+    log: publishedLog(context.ledger.storage, core.checkpoints),
     logger,
-    log: { checkpoint: () => undefined, tile: () => undefined },
     trustProxy: false,
   })
   await http.ready()
@@ -131,6 +132,8 @@ export class StorageFaults {
   reading = false
   /** Writes fail, and nothing of them is stored. */
   writing = false
+  /** Writes are stored, and then fail all the same. */
+  acknowledging = false
   /** Opening again fails, so that a failed write is not got over. */
   opening = false
 
@@ -143,7 +146,12 @@ export class StorageFaults {
     }
     storage.batch = () => {
       const real = batch.call(storage)
-      return { ...real, write: () => (this.writing ? Promise.reject(failure()) : real.write()) }
+      const write = async () => {
+        if (this.writing) throw failure()
+        await real.write()
+        if (this.acknowledging) throw failure()
+      }
+      return { ...real, write }
     }
     storage.reopen = async () => {
       if (this.opening) throw failure()

@@ -10,13 +10,15 @@ const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/quicksta
 export const clientsFile = fixture('clients.json')
 export const usersFile = fixture('users.json')
 
-interface SampleClient {
+/** Who authenticates with a secret. */
+export interface ClientSecret {
   clientId: string
   clientSecret: string
-  registeredRedirectUris: string[]
 }
 
-export const [sampleClient] = JSON.parse(readFileSync(clientsFile, 'utf8')) as [SampleClient]
+export const [sampleClient] = JSON.parse(readFileSync(clientsFile, 'utf8')) as [
+  ClientSecret & { registeredRedirectUris: string[] },
+]
 export const [sampleUser] = JSON.parse(readFileSync(usersFile, 'utf8')) as [
   { username: string; password: string },
 ]
@@ -46,13 +48,13 @@ export async function registerSample(server: TestServer): Promise<void> {
   }
 }
 
-/** Posts a form as the sample client. Resolves when the answer was read to its end. */
+/** Posts a form as a client. Resolves when the answer was read to its end. */
 export async function postForm<T>(
   url: string,
   path: string,
   form: Readonly<Record<string, string>>,
+  { clientId, clientSecret }: ClientSecret = sampleClient,
 ): Promise<FormAnswer<T>> {
-  const { clientId, clientSecret } = sampleClient
   const answer = await fetch(new URL(path, url), {
     method: 'POST',
     headers: { authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}` },
@@ -66,14 +68,15 @@ export async function postForm<T>(
 export async function requestToken(
   url: string,
   form: Readonly<Record<string, string>>,
+  client: ClientSecret = sampleClient,
 ): Promise<TokenAnswer> {
-  const { status, body } = await postForm<TokenAnswer>(url, '/oauth/token', form)
+  const { status, body } = await postForm<TokenAnswer>(url, '/oauth/token', form, client)
   if (status !== 200) throw new Error(`the token endpoint answered ${status} ${JSON.stringify(body)}`)
   return body
 }
 
-export const issueToken = (url: string): Promise<TokenAnswer> =>
-  requestToken(url, { grant_type: 'client_credentials' })
+export const issueToken = (url: string, client: ClientSecret = sampleClient): Promise<TokenAnswer> =>
+  requestToken(url, { grant_type: 'client_credentials' }, client)
 
 export const refreshToken = (url: string, token: string): Promise<TokenAnswer> =>
   requestToken(url, { grant_type: 'refresh_token', refresh_token: token })

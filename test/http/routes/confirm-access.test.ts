@@ -64,7 +64,8 @@ describe('RFC 6749 section 3.1: the resource owner decides', () => {
     const all = await agent.submit(await consentPage(), { decision: 'approve' })
     expect(all.statusCode).toBe(303)
     expect((await redeem(locationOf(all))).scope).toBe('read write')
-    await registerClient(routes.administrator, { ...web, clientId: (clientId = `${clientId}-b`) })
+    clientId = `${clientId}-less`
+    await registerClient(routes.administrator, { ...web, clientId })
     const less = await agent.submit(await agent.open(request()), { decision: 'approve', scope: 'read' })
     expect((await redeem(locationOf(less))).scope).toBe('read')
     const asked = await agent.open(request())

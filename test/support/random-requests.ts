@@ -1,0 +1,171 @@
+/** Random requests to an authorization server, of all kinds, by parties who use each other's tokens too. */
+import fc from 'fast-check'
+import { administer } from '../../src/authorization-server/administer.ts'
+import { decideConsent } from '../../src/authorization-server/authorize.ts'
+import { logOut } from '../../src/authorization-server/log-out.ts'
+import { revoke } from '../../src/authorization-server/revoke.ts'
+import { endSession, findSession, startSession } from '../../src/authorization-server/session.ts'
+import { requestToken } from '../../src/authorization-server/token.ts'
+import { LedgerError } from '../../src/ledger/errors.ts'
+import { OAuthError } from '../../src/oauth/errors.ts'
+import { streamOf } from '../../src/oauth/events.ts'
+import {
+  browserOf,
+  clientRegistered,
+  clientRemoved,
+  redeemForm,
+  redirectUri,
+  rotateForm,
+  signedRequest,
+  userRegistered,
+  userRemoved,
+  type World,
+} from './authorization.ts'
+import { sampleMetadata } from './oauth.ts'
+
+const kinds = [
+  'register client',
+  'register user',
+  'remove client',
+  'remove user',
+  'log in',
+  'log out',
+  'consent',
+  'issue',
+  'redeem',
+  'rotate',
+  'revoke',
+  'revoke as administrator',
+  'wait',
+] as const
+
+export interface RandomRequest {
+  kind: (typeof kinds)[number]
+  /** Which client, user, code or token of those there are. */
+  pick: number
+  other: number
+}
+
+/** What the parties hold. */
+export interface Holdings {
+  codes: string[]
+  access: string[]
+  refresh: string[]
+  cookies: string[]
+}
+
+/** Mostly requests for what there is: few registrations, many redemptions and rotations. */
+export const anyRequest: fc.Arbitrary<RandomRequest> = fc.record({
+  kind: fc.oneof(
+    { weight: 1, arbitrary: fc.constantFrom(...kinds) },
+    { weight: 2, arbitrary: fc.constantFrom('consent', 'redeem', 'rotate') },
+  ),
+  pick: fc.nat(7),
+  other: fc.nat(7),
+})
+
+export const emptyHoldings = (): Holdings => ({ codes: [], access: [], refresh: [], cookies: [] })
+
+const clientIds = ['one', 'two']
+const names = ['alice', 'bob']
+const of = <T>(all: readonly T[], pick: number): T | undefined => all[pick % Math.max(all.length, 1)]
+
+/** Does it, and keeps what was given; a refusal is an answer too. */
+export async function perform(world: World, holdings: Holdings, request: RandomRequest): Promise<void> {
+  try {
+    await send(world, holdings, request)
+  } catch (error) {
+    if (error instanceof OAuthError || error instanceof LedgerError) return
+    if ((error as Error).name === 'AdministrationError') return
+    throw error
+  }
+}
+
+/** A subject stays removed; whoever comes back under the same name is another one. */
+function presentSubject({ models }: World, name: string): string {
+  for (let life = 1; ; life++) {
+    const subject = `${name}-${life}`
+    if (!models.load('user', streamOf.user(subject)).state?.removed) return subject
+  }
+}
+
+async function send(world: World, holdings: Holdings, { kind, pick, other }: RandomRequest): Promise<void> {
+  const { context, models, clock } = world
+  const clientId = of(clientIds, pick)!
+  const subject = presentSubject(world, of(names, other)!)
+  const client = models.load('client', streamOf.client(clientId)).state
+  const user = models.load('user', streamOf.user(subject)).state
+  const administrate = (event: Parameters<typeof signedRequest>[1], stream: string) =>
+    administer(context, signedRequest(world, event, { stream }))
+  switch (kind) {
+    case 'register client': {
+      const metadata = sampleMetadata({ additionalInformation: { b: '1', a: '2', 1: 'x' } })
+      const secretHash = other % 2 === 0 ? 'a hash' : undefined
+      await administrate(clientRegistered(clientId, metadata, secretHash), streamOf.client(clientId))
+      return
+    }
+    case 'remove client':
+      await administrate(clientRemoved(clientId), streamOf.client(clientId))
+      return
+    case 'register user':
+      await administrate(userRegistered(subject, 'the same name'), streamOf.user(subject))
+      return
+    case 'remove user':
+      await administrate(userRemoved(subject), streamOf.user(subject))
+      return
+    case 'log in':
+      if (user) holdings.cookies.push(await startSession(context, user, { address: '::1', userAgent: 'x' }))
+      return
+    case 'log out': {
+      const live = findSession(context, holdings.cookies.at(-1))
+      const token = of(holdings.access, other)
+      if (pick % 2 === 0 && token !== undefined) await logOut(context, token, redirectUri, live)
+      else if (live) await endSession(context, live.session, 'logout')
+      return
+    }
+    case 'consent': {
+      if (!client || !user) return
+      const parameters = { response_type: 'code', client_id: clientId, redirect_uri: redirectUri }
+      const scopes = pick < 4 ? ['read'] : ['read', 'write']
+      const step = await decideConsent(context, parameters, browserOf(user), { approved: true, scopes })
+      const code = step.kind === 'redirect' ? new URL(step.location).searchParams.get('code') : null
+      if (code !== null) holdings.codes.push(code)
+      return
+    }
+    case 'issue':
+    case 'redeem':
+    case 'rotate': {
+      if (!client || client.removed) return
+      const form =
+        kind === 'issue'
+          ? { grant_type: 'client_credentials' }
+          : kind === 'redeem'
+            ? redeemForm(of(holdings.codes, other) ?? '')
+            : rotateForm(of(holdings.refresh, other) ?? '')
+      const answer = await requestToken(context, client, form)
+      holdings.access.push(answer.access_token)
+      if (answer.refresh_token !== undefined) holdings.refresh.push(answer.refresh_token)
+      return
+    }
+    case 'revoke':
+      if (client)
+        await revoke(context, client, of(holdings.refresh, other) ?? of(holdings.access, other) ?? '')
+      return
+    case 'revoke as administrator': {
+      const stream = of(
+        world.heard.filter((recorded) => recorded.stream.startsWith('grant:')),
+        other,
+      )?.stream
+      const revoked = {
+        type: 'grant.revoked',
+        reason: 'administrator',
+        signedAtSeconds: 1,
+        signature: '',
+      } as const
+      if (stream !== undefined) await administrate(revoked, stream)
+      return
+    }
+    case 'wait':
+      clock.nowMs += pick * 1000
+  }
+}
