@@ -1,7 +1,7 @@
 /** The composition root: opens every room and hands each what it needs. */
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { interval } from 'rxjs'
 import { type Connection, connectTo } from './admin/connection.ts'
 import { listenOnControlSocket } from './admin/control-socket.ts'
@@ -23,6 +23,9 @@ import { type Monitor, monitor } from './projections/monitor.ts'
 
 /** What the embedded node keeps each server key at. */
 const developmentFundsSats = 10n * 100_000_000n
+
+/** How long a request under way may hold up the end. */
+const longestClosingMs = 10_000
 
 export interface AppOptions {
   loaded: LoadedSettings
@@ -144,7 +147,7 @@ export async function openApp({
     closing.push(
       () => checkpoints.sign(),
       () => anchorer.stop(),
-      () => http.close(),
+      () => closeHttp(http),
     )
     await listen(() => http.listen({ host, port: settings.server.port }), settings.server.port)
     const { port } = http.server.address() as AddressInfo
@@ -260,6 +263,20 @@ function healthOf({ context: { ledger } }: Core, anchorer: Anchorer, { anchors }
     isReady: ledger.isWritable,
     ledger: { position: ledger.size },
     anchors: { ...anchors, node: anchorer.status().node },
+  }
+}
+
+/** Takes no new request, lets those under way end, and waits for no client that keeps its connection open. */
+async function closeHttp(http: FastifyInstance): Promise<void> {
+  const { server } = http
+  // Node closes the idle ones once, at the beginning: a connection may become idle later.
+  const closingIdle = setInterval(() => server.closeIdleConnections(), 50)
+  const closingAll = setTimeout(() => server.closeAllConnections(), longestClosingMs)
+  try {
+    await http.close()
+  } finally {
+    clearInterval(closingIdle)
+    clearTimeout(closingAll)
   }
 }
 

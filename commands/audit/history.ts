@@ -15,13 +15,14 @@ export default class AuditHistory extends OperatorCommand {
   static override flags = {
     ...profileFlag,
     user: Flags.string({ description: 'user name', exclusive: ['client'] }),
+    subject: Flags.string({ description: 'pseudonym of a user: all that is left of one who was erased' }),
     client: Flags.string({ description: 'client id', exclusive: ['user'] }),
     disclose: Flags.boolean({ description: 'show what names a person' }),
   }
 
   async run(): Promise<{ events: PublicEvent[] }> {
     const { args, flags } = await this.parse(AuditHistory)
-    const { subject, missing } = subjectOf(args.token, flags.user, flags.client)
+    const { subject, missing } = subjectOf(args.token, flags.user, flags.client, flags.subject)
     const disclosure = { disclose: flags.disclose }
     return this.withConnection(flags, async ({ reader }) => {
       const history = await historyOf(reader, subject)
@@ -40,10 +41,13 @@ function subjectOf(
   token?: string,
   username?: string,
   client?: string,
+  pseudonym?: string,
 ): { subject: HistorySubject; missing: string } {
-  const given = [token, username, client].filter((value) => value !== undefined)
-  if (given.length !== 1) throw new ControlError('malformed', 'one of TOKEN, --user and --client is expected')
+  const given = [token, username, client, pseudonym].filter((value) => value !== undefined)
+  if (given.length !== 1)
+    throw new ControlError('malformed', 'one of TOKEN, --user, --subject and --client is expected')
   if (token !== undefined) return { subject: { token }, missing: 'The token not found.' }
+  if (pseudonym !== undefined) return { subject: { subject: pseudonym }, missing: 'The user not found.' }
   if (username !== undefined) return { subject: { username }, missing: 'The user not found.' }
   return { subject: { client: client! }, missing: 'The client not found.' }
 }

@@ -158,23 +158,25 @@ export async function removeToken(administrator: Administrator, token: string): 
   }))
 }
 
+const submit = async (...how: Parameters<typeof submitEvent>): Promise<number> =>
+  (await submitEvent(...how)).position
+
 /** Signs the event for its place and hands it over; resolves with its position once it is on disk. */
-async function submit(
+export async function submitEvent(
   { connection, key, now }: Administrator,
   stream: string,
   eventOf: (signedAtSeconds: number) => Event & { signature: string | null },
-): Promise<number> {
+): Promise<{ position: number; isForgotten?: boolean }> {
   const { origin, version } = await connection.operations.place({ stream })
   const event = eventOf(Math.floor(now() / 1000))
   const { side } = encodeEvent(event)
   const salt = side && randomBytes(32)
   const commitment = side && salt && sideCommitment(salt, side)
   event.signature = signMessage(administrationText({ origin, stream, version }, event, commitment), key)
-  const { position } = await connection.operations.administer({
+  return connection.operations.administer({
     stream,
     version,
     event,
     ...(salt && { salt: salt.toString('base64url') }),
   })
-  return position
 }

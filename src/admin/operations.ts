@@ -44,10 +44,12 @@ export interface Operations {
   coinAddresses(input: Record<string, never>): CoinAddresses
   /** Where an administration event would go: the ledger's origin and the version its stream is at. */
   place(input: { stream: string }): { origin: string; version: number }
-  administer(input: AdministrationRequest): Promise<{ position: number }>
+  administer(input: AdministrationRequest): Promise<{ position: number; isForgotten?: boolean }>
   client(input: { clientId: string }): Client | null
   clients(input: Record<string, never>): Promise<Client[]>
   user(input: { username: string }): User | null
+  /** All who bear the name or bore it, removed users too, as far as they are not erased. */
+  bearers(input: { username: string }): Promise<{ subject: string; removed: boolean }[]>
   token(input: { token: string }): TokenView | null
 }
 
@@ -67,7 +69,10 @@ export function createOperations({ context, status, monitor, coinAddresses }: Op
     monitor,
     coinAddresses,
     place: ({ stream }) => ({ origin: settings.origin, version: models.versionOf(stream) }),
-    administer: async (request) => ({ position: (await administer(context, request)).position }),
+    async administer(request) {
+      const { position, isForgotten } = await administer(context, request)
+      return { position, ...(isForgotten !== undefined && { isForgotten }) }
+    },
     client({ clientId }) {
       const { state } = models.load('client', streamOf.client(clientId))
       return state && !state.removed ? state : null
@@ -80,6 +85,13 @@ export function createOperations({ context, status, monitor, coinAddresses }: Op
     user({ username }) {
       const subject = models.subjectOf(username.normalize('NFC'))
       return (subject === undefined ? undefined : models.load('user', streamOf.user(subject)).state) ?? null
+    },
+    async bearers({ username }) {
+      const name = username.normalize('NFC')
+      const bearers: { subject: string; removed: boolean }[] = []
+      for await (const user of models.list('user'))
+        if (user.username === name) bearers.push({ subject: user.subject, removed: user.removed })
+      return bearers
     },
     token({ token }) {
       const stream = grantStreamOf(context, token)

@@ -27,6 +27,8 @@ const words: Words = {
   'user.registered': ({ subject, authorities }) =>
     `user ${subject} registered by the administrator, authorities ${listOf(authorities)}`,
   'user.removed': ({ subject }) => `user ${subject} removed by the administrator`,
+  'user.erased': ({ subject }) =>
+    `user ${subject} erased by the administrator: nothing names the person any more`,
   'session.started': ({ subject, expiresAtSeconds }, id) =>
     `user ${subject} logged in: session ${id} until ${at(expiresAtSeconds)}`,
   'session.ended': ({ reason }, id) => `session ${id} ended: ${sessionEndedBecause[reason]}`,

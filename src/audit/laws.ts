@@ -92,6 +92,12 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
     stream: ({ subject }) => streamOf.user(subject),
     broken: (state: User | undefined) => isNotThere(state, 'the user'),
   }),
+  'user.erased': law('user.erased', {
+    kind: 'user',
+    stream: ({ subject }) => streamOf.user(subject),
+    // Again too: what was written at the very moment of the first time is erased by the second.
+    broken: (state: User | undefined) => (state ? undefined : 'there was no user to erase'),
+  }),
   'session.started': law('session.started', {
     kind: 'session',
     broken: firstOfItsStream,

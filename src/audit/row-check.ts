@@ -40,7 +40,8 @@ function changesOf(recorded: Recorded, before: StateBefore, changes: RowChanges)
   })
 }
 
-const subjectOf = (event: Event): string => (event.type === 'user.removed' ? event.subject : '')
+const subjectOf = (event: Event): string =>
+  event.type === 'user.removed' || event.type === 'user.erased' ? event.subject : ''
 
 export class RowCheck {
   readonly #reader: StorageReader

@@ -7,6 +7,7 @@ import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
 import { kindOfStream, usernameRowKey } from '../projections/rows.ts'
 import type { States, StreamKind } from '../projections/state-codec.ts'
 import type { AuthorizationContext } from './context.ts'
+import { eraseUser } from './erase-user.ts'
 
 /** A signed request as it comes from outside: the event as it will be recorded, and where. */
 export interface AdministrationRequest {
@@ -16,6 +17,11 @@ export interface AdministrationRequest {
   event: Event
   /** Salt of the side record, base64url, where the event has one. */
   salt?: string
+}
+
+export interface Administered extends Recorded {
+  /** Of an erasure: whether the bytes are gone from the ledger's files too. */
+  isForgotten?: boolean
 }
 
 export type AdministrationFault = 'malformed' | 'signature' | 'stale' | 'exists' | 'not_found'
@@ -58,7 +64,7 @@ function normalise(event: Event): Event {
 export async function administer(
   context: AuthorizationContext,
   request: AdministrationRequest,
-): Promise<Recorded> {
+): Promise<Administered> {
   const { settings, verifyMessage } = context
   const event = normalise(request.event)
   const { stream, version } = request
@@ -94,6 +100,10 @@ export async function administer(
     )
   const username = event.type === 'user.registered' ? event.side.username : undefined
   try {
+    if (event.type === 'user.erased') {
+      const { recorded, isForgotten } = await eraseUser(context, event, version)
+      return { ...recorded, isForgotten }
+    }
     const [recorded] = await ledger.append(stream, version, [event], now(), {
       ...(username !== undefined && { absentRows: [usernameRowKey(username)] }),
       ...(salt && { salt }),
@@ -119,6 +129,9 @@ function assertPossible(event: Event, state: States[StreamKind] | undefined): vo
       return
     case 'client.removed':
       if (!isThere) throw new AdministrationError('not_found', 'The client not found.')
+      return
+    case 'user.erased':
+      if (!state) throw new AdministrationError('not_found', 'The user not found.')
       return
     case 'user.removed':
       if (!isThere) throw new AdministrationError('not_found', 'The user not found.')

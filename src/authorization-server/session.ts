@@ -42,7 +42,9 @@ export async function authenticateUser(
   const subject = models.subjectOf(username.normalize('NFC'))
   const user = subject === undefined ? undefined : models.load('user', streamOf.user(subject)).state
   const isRight = await secretChecker.check(user?.removed ? undefined : user?.passwordHash, password)
-  return isRight ? user : undefined
+  // Checking takes its time: a user who was removed or erased meanwhile starts no session any more.
+  const isThere = user && models.load('user', streamOf.user(user.subject)).state?.removed === false
+  return isRight && isThere ? user : undefined
 }
 
 /** Starts a session for a user who has just proved to be there; resolves with its cookie. */

@@ -37,7 +37,9 @@ export const languageOf = (request: FastifyRequest, asked?: string): Language =>
 export function sendPage(reply: FastifyReply, html: string, formTarget?: string): FastifyReply {
   if (formTarget !== undefined) {
     const target = new URL(formTarget)
-    const source = target.origin === 'null' ? target.protocol : target.origin
+    // A private-use scheme has no origin, and CSP has no words for an IPv6 address (CSP3 section 2.3.1).
+    const isSchemeOnly = target.origin === 'null' || target.hostname.startsWith('[')
+    const source = isSchemeOnly ? target.protocol : target.origin
     const policy = String(reply.getHeader('content-security-policy'))
     reply.header(
       'content-security-policy',

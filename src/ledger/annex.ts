@@ -9,15 +9,15 @@ export async function putAnnex(storage: Storage, entries: Readonly<Record<string
   await batch.write()
 }
 
-/** Entries whose name begins with `prefix`, by name; backwards and limited where asked for. */
+/** Entries whose name begins with `prefix`, by name; from one on, backwards and limited where asked for. */
 export async function* listAnnex(
   reader: StorageReader,
   prefix: string,
-  options: { reverse?: boolean; limit?: number } = {},
+  { from = prefix, ...options }: { from?: string; reverse?: boolean; limit?: number } = {},
 ): AsyncGenerator<[name: string, value: Buffer]> {
   // Names are ASCII, so 0xff is behind every one of them.
   const range = {
-    gte: annexKey(prefix),
+    gte: annexKey(from),
     lt: Buffer.concat([annexKey(prefix), Buffer.from([0xff])]),
     ...options,
   }

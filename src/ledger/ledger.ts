@@ -13,9 +13,9 @@ import { hash, randomFillSync } from 'node:crypto'
 import { type Observable, Subject } from 'rxjs'
 import type { EventCodec, Projection, RecordedEvent, Rows } from './codec.ts'
 import { LedgerError } from './errors.ts'
-import { encodePosition, eventKey, rowKey, sideKey, streamKey } from './layout.ts'
+import { decodePosition, encodePosition, eventKey, rowKey, sideKey, streamKey } from './layout.ts'
 import { readEvents } from './reader.ts'
-import { decodeRecord, encodeRecord } from './record.ts'
+import { decodeRecord, type EventRecord, encodeRecord } from './record.ts'
 import type { Storage, StorageBatch } from './storage.ts'
 import { TreeWriter } from './tree-writer.ts'
 
@@ -24,6 +24,8 @@ export interface AppendOptions {
   absentRows?: readonly Buffer[]
   /** Salt of the side records, 32 bytes; fresh random bytes if left out. */
   salt?: Buffer
+  /** Positions whose side records are erased in the same batch, so that the event and what it says are one. */
+  erase?: readonly number[]
 }
 
 interface PendingBatch<E> {
@@ -35,6 +37,7 @@ interface PendingBatch<E> {
 }
 
 const noAbsentRows: readonly Buffer[] = []
+const noPositions: readonly number[] = []
 /** How long after a failed write the next try may be. */
 const retryAfterMs = 1000
 
@@ -90,13 +93,26 @@ export class Ledger<E> {
 
   /** Values of the rows whose key begins with `prefix`, which is ASCII, in key order. @throws LedgerError unavailable */
   async *rows(prefix: Buffer): AsyncGenerator<Buffer> {
+    for await (const [, row] of this.#rowEntries(prefix)) yield row
+  }
+
+  /** Keys of the rows whose key begins with `prefix`, in order. @throws LedgerError unavailable */
+  async *rowKeys(prefix: Buffer): AsyncGenerator<Buffer> {
+    for await (const [key] of this.#rowEntries(prefix)) yield key.subarray(1)
+  }
+
+  /** The hashed record of an event, by its stream and version there, as it is on disk. @throws LedgerError unavailable */
+  record(stream: string, version: number): EventRecord | undefined {
     this.#assertReadable()
-    const from = rowKey(prefix)
-    for await (const [, row] of this.storage.entries({
-      gte: from,
-      lt: Buffer.concat([from, Buffer.from([0xff])]),
-    }))
-      yield row
+    const position = this.storage.get(streamKey(stream, version))
+    return position && this.recordAt(decodePosition(position))
+  }
+
+  /** The hashed record at a position, as it is on disk. @throws LedgerError unavailable */
+  recordAt(position: number): EventRecord | undefined {
+    this.#assertReadable()
+    const record = this.storage.get(eventKey(position))
+    return record && decodeRecord(record)
   }
 
   /**
@@ -123,6 +139,7 @@ export class Ledger<E> {
       this.#filling ??= { batch: this.storage.batch(), events: [], reserved: [], waiting: [] }
       const pending = this.#filling
       for (const [key, value] of writes) value ? pending.batch.put(key, value) : pending.batch.del(key)
+      for (const position of options.erase ?? noPositions) pending.batch.del(sideKey(position))
       for (const record of records) this.#tree.append(record, pending.batch)
       this.#lastTimeMs = recorded.at(-1)?.timeMs ?? this.#lastTimeMs
       for (const event of recorded) pending.events.push(event)
@@ -145,6 +162,18 @@ export class Ledger<E> {
     while (this.#batchesDone < last) await (this.#writing ?? new Promise((resolve) => setImmediate(resolve)))
   }
 
+  /** Erases side records without an event. @throws LedgerError unavailable */
+  async eraseSides(positions: readonly number[]): Promise<void> {
+    this.#assertReadable()
+    const batch = this.storage.batch()
+    for (const position of positions) batch.del(sideKey(position))
+    try {
+      await batch.write()
+    } catch (cause) {
+      throw new LedgerError('unavailable', 'the ledger could not be written', { cause })
+    }
+  }
+
   /** Waits for what is under way, then closes. Appends fail from now on. */
   async close(): Promise<void> {
     if (this.#closed) return
@@ -152,6 +181,12 @@ export class Ledger<E> {
     await this.settled()
     this.#committed.complete()
     await this.storage.close()
+  }
+
+  #rowEntries(prefix: Buffer): AsyncIterable<[key: Buffer, value: Buffer]> {
+    this.#assertReadable()
+    const from = rowKey(prefix)
+    return this.storage.entries({ gte: from, lt: Buffer.concat([from, Buffer.from([0xff])]) })
   }
 
   #check(stream: string, expectedVersion: number, absentRows: readonly Buffer[]): string[] {

@@ -1,5 +1,6 @@
 /** The seam to LevelDB: the only place that knows it, and where tests let writes fail. */
 import { Level } from 'level'
+import { compact, Snapshots } from './compaction.ts'
 import { LedgerError } from './errors.ts'
 
 export interface Range {
@@ -29,6 +30,14 @@ export interface StorageReader {
 export interface Storage extends StorageReader {
   get(key: Buffer): Buffer | undefined
   batch(): StorageBatch
+  /**
+   * Makes LevelDB drop the bytes that its files still keep of what was deleted or replaced under these keys.
+   * Not part of durability: where the process dies meanwhile, the same call does it again.
+   *
+   * @returns whether they are gone; false where a reader that had begun before did not end in time, whose snapshot
+   * keeps them
+   */
+  forget(keys: readonly Buffer[]): Promise<boolean>
   /** Closes and opens again, after a failed write. */
   reopen(): Promise<void>
   close(): Promise<void>
@@ -39,6 +48,8 @@ const entriesAtOnce = 1000
 const bytesAtOnce = 1 << 20
 /** A read that brought fewer than these was a short range: nothing is read ahead for it. */
 const longRange = 100
+/** An audit over the whole log may read for minutes: whoever asked to forget is told, not kept waiting. */
+const longestSnapshotMs = 5000
 
 /** @throws LedgerError locked, unavailable or damaged */
 export async function openStorage(directory: string): Promise<Storage> {
@@ -51,6 +62,7 @@ export async function openStorage(directory: string): Promise<Storage> {
     maxOpenFiles: 4096,
   })
   await open(db, directory)
+  const snapshots = new Snapshots()
   return {
     get(key) {
       try {
@@ -61,6 +73,7 @@ export async function openStorage(directory: string): Promise<Storage> {
     },
     async *entries(range) {
       const iterator = db.iterator({ ...range, highWaterMarkBytes: bytesAtOnce })
+      const release = snapshots.hold()
       let ahead: Promise<[Buffer, Buffer][]> | undefined
       try {
         for (;;) {
@@ -76,6 +89,7 @@ export async function openStorage(directory: string): Promise<Storage> {
       } finally {
         await ahead?.catch(() => {})
         await iterator.close()
+        release()
       }
     },
     batch() {
@@ -85,6 +99,11 @@ export async function openStorage(directory: string): Promise<Storage> {
         del: (key) => void batch.del(key),
         write: () => batch.write({ sync: true }),
       }
+    },
+    async forget(keys) {
+      const areOver = await snapshots.over(longestSnapshotMs)
+      await compact(db, keys)
+      return areOver
     },
     async reopen() {
       await db.close()

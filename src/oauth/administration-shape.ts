@@ -40,6 +40,7 @@ export function isWellFormedAdministration(event: Event): boolean {
       )
     }
     case 'user.removed':
+    case 'user.erased':
       return isSubject(event.subject)
     case 'grant.revoked':
       return event.reason === 'administrator'

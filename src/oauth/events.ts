@@ -43,6 +43,8 @@ interface EventFields {
     side: { username: string; passwordHash: string }
   }
   'user.removed': { subject: string; signedAtSeconds: number; signature: string }
+  /** What names the person is gone, from the side records too; a user who was still there is removed with it. */
+  'user.erased': { subject: string; signedAtSeconds: number; signature: string }
   'session.started': {
     subject: string
     cookieHash: string
@@ -128,6 +130,7 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
     side: ['username', 'passwordHash'],
   },
   'user.removed': { code: 33, fields: ['subject', 'signedAtSeconds', 'signature'] },
+  'user.erased': { code: 34, fields: ['subject', 'signedAtSeconds', 'signature'] },
   'session.started': {
     code: 48,
     fields: ['subject', 'cookieHash:hash', 'expiresAtSeconds'],

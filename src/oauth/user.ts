@@ -26,6 +26,9 @@ export function evolveUser(state: User | undefined, { event }: Recorded): User |
     }
     case 'user.removed':
       return state && { ...state, removed: true }
+    case 'user.erased':
+      // What is left is what the hashed records say: a fold that finds no side record comes to the same.
+      return state && { subject: state.subject, authorities: state.authorities, removed: true }
     default:
       return state
   }

@@ -4,10 +4,11 @@
  *
  *     s stream                      state of the stream: version(4), then the state
  *     t SHA-256(32)                 stream of the grant or session that a code, token or cookie belongs to
- *     u username                    subject; the only place but the side record where the name stands
+ *     u SHA-256(username)           subject; a key may outlive its row inside LevelDB, so it holds no name
  *     h c client 00 position(8)     first events of the grants of a client
  *     h u subject 00 position(8)    first events of the grants, sessions and consents of a user
  */
+import { hash as digest } from 'node:crypto'
 import type { Projection, Rows } from '../ledger/codec.ts'
 import { evolveClient } from '../oauth/client.ts'
 import { evolveConsent } from '../oauth/consent.ts'
@@ -38,7 +39,8 @@ export const evolvers: {
 export const kindOfStream = (stream: string): StreamKind => stream.slice(0, stream.indexOf(':')) as StreamKind
 
 export const stateRowKey = (stream: string): Buffer => Buffer.from(`s${stream}`)
-export const usernameRowKey = (username: string): Buffer => Buffer.from(`u${username}`)
+export const usernameRowKey = (username: string): Buffer =>
+  Buffer.concat([Buffer.from('u'), digest('sha256', username, 'buffer')])
 export const historyRowPrefix = (kind: 'c' | 'u', id: string): Buffer => Buffer.from(`h${kind}${id}\0`)
 
 /** @param hash base64url of a SHA-256 */
@@ -109,9 +111,10 @@ export const projectRows: Projection<Event> = (recorded, rows) => {
 
   if (event.type === 'user.registered' && event.side.username !== undefined)
     rows.put(usernameRowKey(event.side.username), Buffer.from(event.subject))
-  if (event.type === 'user.removed') {
-    const username = (before.state as States['user'] | undefined)?.username
-    if (username !== undefined) rows.del(usernameRowKey(username))
+  if (event.type === 'user.removed' || event.type === 'user.erased') {
+    const user = before.state as States['user'] | undefined
+    // The name of a user who was removed before may have been given to another one since.
+    if (user?.username !== undefined && !user.removed) rows.del(usernameRowKey(user.username))
   }
 
   if (version === 0) {

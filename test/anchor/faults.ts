@@ -25,6 +25,7 @@ export function faultyStorage() {
   const wrap = (storage: Storage): Storage => ({
     get: (key) => storage.get(key),
     entries: (range) => storage.entries(range),
+    forget: (keys) => storage.forget(keys),
     reopen: () => storage.reopen(),
     close: () => storage.close(),
     batch() {

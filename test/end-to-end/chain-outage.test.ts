@@ -1,8 +1,9 @@
 /** The chain may fail: OAuth goes on, the lag shows, and anchoring catches up by itself. */
 import { beforeAll, describe, expect, it } from 'vitest'
+import { createKeys } from '../../src/admin/keys.ts'
 import { type NodeProcess, startNodeProcess } from '../support/node-process.ts'
 import { isActive, issueToken, registerSample } from '../support/oauth-requests.ts'
-import { eventually, makeConfiguredHome, startServer, type TestServer } from '../support/server.ts'
+import { eventually, startServer, type TestServer } from '../support/server.ts'
 
 interface Ready {
   status: string
@@ -32,11 +33,15 @@ describe('the node stops for a while', () => {
   }
 
   beforeAll(async () => {
-    const environment: Record<string, string> = { COINSTACK_TIMEOUT: '1000' }
-    const home = makeConfiguredHome(environment)
-    node = await startNodeProcess(home.serverKeys[0]!.address)
-    environment.COINSTACK_ENDPOINT = node.endpoint
-    server = await startServer({ home })
+    const key = createKeys(1)[0]!
+    node = await startNodeProcess(key.address)
+    server = await startServer({
+      environment: {
+        COINSTACK_ENDPOINT: node.endpoint,
+        COINSTACK_TIMEOUT: '1000',
+        SIGNON_SERVER_PRIVATEKEYS: key.wif,
+      },
+    })
     await registerSample(server)
   })
 

@@ -9,7 +9,7 @@ export interface Registration {
   method: 'client_secret_basic' | 'client_secret_post' | 'none'
 }
 
-export interface TokenSet {
+interface TokenSet {
   access_token: string
   refresh_token?: string | undefined
   token_type: string
@@ -18,20 +18,20 @@ export interface TokenSet {
 }
 
 /** An authorization request and the way from its callback to tokens, with state, iss and PKCE checked. */
-export interface Attempt {
+interface Attempt {
   url: URL
   redeem(callback: URL): Promise<TokenSet>
 }
 
-export interface OAuthClient {
-  authorize(redirectUri: string, scope?: string): Promise<Attempt>
+interface OAuthClient {
+  authorize(redirectUri: string, scope: string): Promise<Attempt>
   refresh(token: string): Promise<TokenSet>
   clientCredentials(scope: string): Promise<TokenSet>
   introspect(token: string): Promise<{ active: boolean; scope?: string; username?: string }>
   revoke(token: string): Promise<void>
 }
 
-export type Library = (issuer: string, registration: Registration) => Promise<OAuthClient>
+type Library = (issuer: string, registration: Registration) => Promise<OAuthClient>
 
 const openidClient: Library = async (issuer, { clientId, secret, method }) => {
   const authentication = {
@@ -52,7 +52,7 @@ const openidClient: Library = async (issuer, { clientId, secret, method }) => {
         code_challenge: await client.calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
         state,
-        ...(scope !== undefined && { scope }),
+        scope,
       })
       const checks = { pkceCodeVerifier: verifier, expectedState: state }
       return {
@@ -90,7 +90,7 @@ const oauth4webapi: Library = async (issuer, { clientId, secret = '', method }) 
         code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
         state,
-        ...(scope !== undefined && { scope }),
+        scope,
       }).toString()
       return {
         url,

@@ -8,7 +8,7 @@ import { registerClient, registerUser } from '../../src/admin/administration.ts'
 import { fetchTrusting, makeCertificate } from '../support/certificate.ts'
 import { type HttpApp, openHttpApp } from '../support/http-app.ts'
 import { basic } from '../support/http-routes.ts'
-import { type Attempt, libraries, type Registration } from './oauth-client-libraries.ts'
+import { libraries, type Registration } from './oauth-client-libraries.ts'
 
 const user = { username: 'alice', password: 'pass:word%20+ é&=한글', authorities: ['USER'] }
 const redirectUri = 'https://client.example/callback'
@@ -116,7 +116,7 @@ describe.each(Object.entries(libraries))('%s', (_name, library) => {
 
     test('a code does not go with the verifier of another attempt', async () => {
       const client = await library(served.issuer, registration)
-      const [one, another]: Attempt[] = [
+      const [one, another] = [
         await client.authorize(redirectUri, 'read'),
         await client.authorize(redirectUri, 'read'),
       ]

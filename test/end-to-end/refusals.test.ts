@@ -91,6 +91,8 @@ describe('bad input gets one line and changes nothing', () => {
       input: '{"client_id":"c","redirect_uris":["not a uri"]}',
       says: /^redirect_uris: "not a uri" must be an absolute URI/,
     },
+    { words: ['client', 'check', 'nobody', '--json'], says: 'The client not found.' },
+    { words: ['client', 'list', '--privatekey', 'nonsense'], says: /^the private key has 8 characters: / },
     { words: ['client', 'remove', ...key, 'nobody'], says: 'The client not found.' },
     { words: ['user', 'create', ...key], input: '{"username":"u"}', says: /^password: text of 1 to 1024/ },
     { words: ['user', 'create', ...key], input: '[1]', says: 'user: an object is expected' },

@@ -1,7 +1,12 @@
 /** SignOn 1.1's client form and RFC 7591 section 2. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ClientMetadataError, parseClientRegistration } from '../../src/oauth/client-metadata.ts'
+import {
+  ClientMetadataError,
+  isClientMetadata,
+  parseClientRegistration,
+  unservedGrants,
+} from '../../src/oauth/client-metadata.ts'
 
 /** The registration, or the one line that says what is wrong. */
 function parsed(input: unknown): unknown {
@@ -88,8 +93,8 @@ describe('the form of SignOn 1.1', () => {
     ['an id that is no text', { clientId: 5 }, `clientId: ${idText}`],
     [
       'an unknown grant type',
-      { ...id, authorizedGrantTypes: ['password'] },
-      'authorizedGrantTypes: "password" is not one of authorization_code, client_credentials, refresh_token',
+      { ...id, authorizedGrantTypes: ['urn:x'] },
+      'authorizedGrantTypes: "urn:x" is not one of authorization_code, client_credentials, refresh_token, implicit, password',
     ],
     [
       'a scope that is none',
@@ -257,14 +262,14 @@ describe('RFC 7591 section 2', () => {
       'token_endpoint_auth_method: one of client_secret_basic, client_secret_post, none is expected',
     ],
     [
-      'the implicit grant',
-      { ...app, grant_types: ['implicit'] },
-      'grant_types: "implicit" is not one of authorization_code, client_credentials, refresh_token',
+      'a grant type named as a prototype',
+      { ...app, grant_types: ['constructor'] },
+      'grant_types: "constructor" is not one of authorization_code, client_credentials, refresh_token, implicit, password',
     ],
     [
       'another response type',
-      { ...app, response_types: ['token'] },
-      'response_types: only "code" is supported',
+      { ...app, response_types: ['id_token'] },
+      'response_types: "code" and "token" are expected',
     ],
     [
       'no redirect URI',
@@ -283,6 +288,44 @@ describe('RFC 7591 section 2', () => {
     ],
   ])('%s is refused, and the member is named', (_, input, expected) => {
     expect(parsed(input)).toEqual(expected)
+  })
+})
+
+describe('what is read', () => {
+  const app = { client_id: 'app', redirect_uris: ['https://client.example/callback'] }
+  const { metadata } = parseClientRegistration({
+    ...app,
+    additionalInformation: { a: 'b' },
+    accessTokenValidity: '5',
+  })
+
+  test('names the grants of 1.1 that are not served', () => {
+    const { metadata } = parseClientRegistration({
+      clientId: 'app',
+      authorizedGrantTypes: ['password', 'implicit', 'refresh_token'],
+    })
+    expect(unservedGrants(metadata)).toEqual(['password', 'implicit'])
+  })
+
+  test('is metadata, also after it went through JSON', () => {
+    expect(isClientMetadata(metadata)).toBe(true)
+    expect(isClientMetadata(JSON.parse(JSON.stringify(metadata)))).toBe(true)
+  })
+
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['a list', []],
+    ['the form itself', app],
+    ['one with a member missing', { ...metadata, scopes: undefined }],
+    ['one with a member too many', { ...metadata, '': [] }],
+    ['one with a secret', { ...metadata, clientSecret: 'x' }],
+    ['one with a list as text', { ...metadata, scopes: 'read' }],
+    ['one with a number as text', { ...metadata, accessTokenValiditySeconds: '5' }],
+    ['one with a scope twice', { ...metadata, scopes: ['a', 'a'] }],
+    ['one with an unknown method', { ...metadata, authenticationMethod: 'constructor' }],
+  ])('is not %s', (_, value) => {
+    expect(isClientMetadata(value)).toBe(false)
   })
 })
 
@@ -318,7 +361,7 @@ test('whatever comes, nothing but ClientMetadataError is thrown', () => {
     fc.property(input, (of) => {
       const result = parsed(of)
       if (typeof result === 'string') expect(result).not.toBe('')
-      else expect(result).toHaveProperty('metadata.grantTypes')
+      else expect(isClientMetadata((result as { metadata: unknown }).metadata)).toBe(true)
     }),
     { numRuns: 2000 },
   )

@@ -83,6 +83,7 @@ describe('the format', () => {
       'client.removed': 17,
       'user.registered': 32,
       'user.removed': 33,
+      'user.erased': 34,
       'session.started': 48,
       'session.ended': 49,
       'consent.given': 64,

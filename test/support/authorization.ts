@@ -109,6 +109,7 @@ export const userRegistered = (subject: string, username: string, passwordHash =
   ...signed,
   side: { username, passwordHash },
 })
+export const userErased = (subject: string) => ({ type: 'user.erased' as const, subject, ...signed })
 export const userRemoved = (subject: string) => ({ type: 'user.removed' as const, subject, ...signed })
 
 /** Registers a client whose scopes need no consent, unless told otherwise. */

@@ -89,6 +89,7 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     side: fc.record({ username: anyText, passwordHash: anyText }, { noNullPrototype: true }),
   }),
   'user.removed': fc.record({ subject: anyText, ...signed }),
+  'user.erased': fc.record({ subject: anyText, ...signed }),
   'session.started': fc.record({
     subject: anyText,
     cookieHash: anyHash,

@@ -36,13 +36,13 @@ export interface HttpRoutes {
   close(): Promise<void>
 }
 
-export interface RoutesOptions {
+interface RoutesOptions {
   /** Settings, as environment variables. */
   environment?: Record<string, string>
   isSecure?: boolean
 }
 
-export const startMs = Date.UTC(2030, 0, 1)
+const startMs = Date.UTC(2030, 0, 1)
 export const issuer = 'http://signon.example'
 
 export async function openRoutes({
@@ -127,7 +127,7 @@ export function basic(clientId: string, secret: string): { authorization: string
 }
 
 /** Lets a ledger's storage fail as a disk would: by turns or for good, at reading, writing or opening again. */
-export class StorageFaults {
+class StorageFaults {
   /** Reads fail. */
   reading = false
   /** Writes fail, and nothing of them is stored. */

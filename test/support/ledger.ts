@@ -47,6 +47,7 @@ export async function openWatchedStorage(folder: string): Promise<WatchedStorage
     reopenGate: undefined,
     get: (key) => storage.get(key),
     entries: (range) => storage.entries(range),
+    forget: (keys) => storage.forget(keys),
     batch() {
       const batch = storage.batch()
       return {

@@ -17,6 +17,7 @@ import {
   redirectUri,
   rotateForm,
   signedRequest,
+  userErased,
   userRegistered,
   userRemoved,
   type World,
@@ -28,6 +29,7 @@ const kinds = [
   'register user',
   'remove client',
   'remove user',
+  'erase user',
   'log in',
   'log out',
   'consent',
@@ -113,6 +115,15 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
     case 'remove user':
       await administrate(userRemoved(subject), streamOf.user(subject))
       return
+    case 'erase user': {
+      // Some are erased long after they were removed, when somebody else may bear their name.
+      const subjects = world.heard.flatMap(({ event }) =>
+        event.type === 'user.registered' ? [event.subject] : [],
+      )
+      const erased = pick < 4 ? subject : of(subjects, other + pick)
+      if (erased !== undefined) await administrate(userErased(erased), streamOf.user(erased))
+      return
+    }
     case 'log in':
       if (user) holdings.cookies.push(await startSession(context, user, { address: '::1', userAgent: 'x' }))
       return

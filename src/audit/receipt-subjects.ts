@@ -1,0 +1,94 @@
+/** Which events a receipt for a token is about: the one that issued it, and those that ended it. */
+import { LedgerError } from '../ledger/errors.ts'
+import { eventKey } from '../ledger/layout.ts'
+import { readStream } from '../ledger/reader.ts'
+import { decodeRecord, type EventRecord } from '../ledger/record.ts'
+import type { StorageReader } from '../ledger/storage.ts'
+import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
+import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
+import { hashToken } from '../oauth/token-format.ts'
+import { streamOfToken } from './history.ts'
+
+const codec = { encode: encodeEvent, decode: decodeEvent }
+
+export interface TokenEvents {
+  /** Whose token it is; undefined for the cookie of a session. */
+  client: { clientId: string; clientVersion: number } | undefined
+  issued: number
+  /** What ended it, as far as it has ended before its time: rotation, revocation, removal of its client or user. */
+  ended: number[]
+}
+
+/** Undefined for what is no token of this ledger. @throws LedgerError damaged, unavailable */
+export async function eventsOfToken(reader: StorageReader, token: string): Promise<TokenEvents | undefined> {
+  const stream = await streamOfToken(reader, token)
+  if (stream === undefined) return undefined
+  const hash = hashToken(token)
+  let issued: Recorded | undefined
+  let first: Recorded | undefined
+  const ended: number[] = []
+  for await (const recorded of readStream(reader, codec, stream)) {
+    first ??= recorded
+    if (!issued) {
+      if (hashesOf(recorded.event).includes(hash)) issued = recorded
+    } else if (endsToken(issued.event, recorded.event)) ended.push(recorded.position)
+  }
+  if (!first || !issued) return undefined
+  const removed = await Promise.all([removalOfClient(reader, first), removalOfUser(reader, first)])
+  for (const position of removed) if (position !== undefined && position > issued.position) ended.push(position)
+  const { event } = first
+  return {
+    client:
+      'clientVersion' in event ? { clientId: event.clientId, clientVersion: event.clientVersion } : undefined,
+    issued: issued.position,
+    ended: ended.sort((a, b) => a - b),
+  }
+}
+
+/** The record at a position of the log. @throws LedgerError damaged */
+export async function recordAt(
+  reader: StorageReader,
+  position: number,
+): Promise<{ bytes: Buffer; record: EventRecord }> {
+  const bytes = await reader.get(eventKey(position))
+  if (!bytes) throw new LedgerError('damaged', `the record at position ${position} is missing`)
+  return { bytes, record: decodeRecord(bytes) }
+}
+
+function hashesOf(event: Event): (string | null)[] {
+  switch (event.type) {
+    case 'code.issued':
+      return [event.codeHash]
+    case 'token.issued':
+    case 'token.refreshed':
+      return [event.accessTokenHash, event.refreshTokenHash]
+    case 'session.started':
+      return [event.cookieHash]
+    default:
+      return []
+  }
+}
+
+/** Rotation ends the tokens before it, the first use a code; the end of a grant or session all of it. */
+function endsToken(issued: Event, { type }: Event): boolean {
+  if (type === 'grant.revoked' || type === 'session.ended') return true
+  return issued.type === 'code.issued' ? type === 'code.redeemed' : type === 'token.refreshed'
+}
+
+async function removalOfClient(reader: StorageReader, { event }: Recorded): Promise<number | undefined> {
+  if (!('clientVersion' in event)) return undefined
+  for await (const { position, version, event: later } of readStream(
+    reader,
+    codec,
+    streamOf.client(event.clientId),
+  ))
+    if (version > event.clientVersion && later.type === 'client.removed') return position
+  return undefined
+}
+
+async function removalOfUser(reader: StorageReader, { event }: Recorded): Promise<number | undefined> {
+  if (!('subject' in event) || event.subject === null) return undefined
+  for await (const { position, event: later } of readStream(reader, codec, streamOf.user(event.subject)))
+    if (later.type !== 'user.registered') return position
+  return undefined
+}

@@ -1,0 +1,56 @@
+/**
+ * Erasure of a user: what names the person goes, the hashed records and all proofs stay.
+ *
+ * The event, the read-model rows and the side records change in one batch: after a crash there is either all of
+ * it or nothing. That LevelDB drops the bytes comes after; dying before that leaves them in its files until the
+ * erasure is asked for again.
+ */
+import { rowKey, sideKey } from '../ledger/layout.ts'
+import { type Event, type EventOf, type Recorded, streamOf } from '../oauth/events.ts'
+import { historyRowPrefix, stateRowKey, usernameRowKey } from '../projections/rows.ts'
+import type { AuthorizationContext } from './context.ts'
+
+export interface Erasure {
+  recorded: Recorded
+  /** Whether the bytes are gone from the ledger's files; false where a long read still holds them, or rewriting failed. */
+  isForgotten: boolean
+}
+
+/** @throws LedgerError conflict or unavailable */
+export async function eraseUser(
+  context: AuthorizationContext,
+  event: EventOf<'user.erased'>,
+  version: number,
+): Promise<Erasure> {
+  const { ledger, models, now } = context
+  const stream = streamOf.user(event.subject)
+  const username = models.load('user', stream).state?.username
+  const before = await sidesOf(context, event.subject)
+  const [recorded] = await ledger.append(stream, version, [event as Event], now(), { erase: before })
+  // A session that was being started when this began is on disk now; none can start any more.
+  await ledger.settled()
+  const after = (await sidesOf(context, event.subject)).filter((position) => !before.includes(position))
+  if (after.length > 0) await ledger.eraseSides(after)
+  const keys = [
+    ...[...before, ...after].map(sideKey),
+    rowKey(stateRowKey(stream)),
+    ...(username === undefined ? [] : [rowKey(usernameRowKey(username))]),
+  ]
+  // The event stands whatever becomes of this.
+  const isForgotten = await ledger.storage.forget(keys).catch(() => false)
+  return { recorded: recorded!, isForgotten }
+}
+
+/** Positions of the user's registration and sessions: whatever has a side record that is the person's, or had one. */
+async function sidesOf({ ledger }: AuthorizationContext, subject: string): Promise<number[]> {
+  const positions: number[] = []
+  const registered = ledger.record(streamOf.user(subject), 0)
+  if (registered?.commitment) positions.push(registered.position)
+  const prefix = historyRowPrefix('u', subject)
+  for await (const key of ledger.rowKeys(prefix)) {
+    if (key.length !== prefix.length + 8) continue
+    const record = ledger.recordAt(Number(key.readBigUInt64BE(prefix.length)))
+    if (record?.commitment) positions.push(record.position)
+  }
+  return positions
+}
