@@ -20,6 +20,7 @@ import { nodeClient } from './node-client.ts'
 import { type Counters, counters$, zeroCounters } from './projections/counters.ts'
 import { flatHistory, type History, history$ } from './projections/history.ts'
 import { type Monitor, monitor } from './projections/monitor.ts'
+import { receiptSource } from './receipts.ts'
 
 /** What the embedded node keeps each server key at. */
 const developmentFundsSats = 10n * 100_000_000n
@@ -137,6 +138,7 @@ export async function openApp({
         loginOrigins: settings.login.origins,
       },
       log: publishedLog(context.ledger.storage, checkpoints),
+      receipts: receiptSource(context.ledger.storage),
       health: () => healthOf(core, anchorer, showMonitor()),
       logger,
       trustProxy: settings.server.trustProxy,

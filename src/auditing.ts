@@ -1,28 +1,81 @@
 /** What the audit commands and the quickstart share: whom to trust, which node to ask. */
-import type { Connection } from './admin/connection.ts'
+import { readFileSync } from 'node:fs'
+import { type Connection, ControlError, connectTo } from './admin/connection.ts'
+import type { SavedCheckpoint } from './audit/checkpoint-check.ts'
+import { type RebuiltRows, rebuildRows } from './audit/rebuild.ts'
 import { type Verification, verifyLedger } from './audit/verify.ts'
 import { verifyMessage } from './chain/message.ts'
 import type { ChainClient } from './chain/types.ts'
+import type { HomePaths } from './config/home.ts'
+import { openStorage } from './ledger/storage.ts'
+import { parseCheckpoint } from './tree/checkpoint.ts'
+import { parseNote } from './tree/signed-note.ts'
 
 export interface AuditOptions {
   /** Addresses from the settings, not from the log. */
   trusted: { administratorAddress: string; serverAddresses: readonly string[] }
   /** The node to ask about the anchors; without it they are checked as far as the log tells. */
   chain?: ChainClient | undefined
+  /** Checkpoints that somebody saved: today's log must begin with the log of each. */
+  saved?: readonly SavedCheckpoint[]
   onProgress?: (done: number, total: number) => void
 }
 
 /** Verifies the whole log of a server, running or stopped, in this process. */
 export function verifyHistory(connection: Connection, options: AuditOptions): Promise<Verification> {
-  const { trusted, chain, onProgress } = options
+  const { trusted, chain, saved, onProgress } = options
   return verifyLedger(connection.reader, {
     verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     trusted,
     // A running server goes on writing its read models while they would be compared.
     rows: !connection.isRunning,
     ...(chain && { chain }),
+    ...(saved && { savedCheckpoints: saved }),
     ...(onProgress && { onProgress }),
   })
+}
+
+/** A checkpoint note from a file. @throws ControlError malformed */
+export function savedCheckpoint(file: string): SavedCheckpoint {
+  try {
+    const note = readFileSync(file, 'utf8')
+    if (parseCheckpoint(parseNote(note).text).size === 0)
+      throw new Error('a checkpoint of no events proves nothing')
+    return { source: `file ${file}`, note }
+  } catch (error) {
+    throw new ControlError('malformed', `${file}: ${(error as Error).message}`)
+  }
+}
+
+/**
+ * Replaces the read models of a stopped server by a fresh fold. The log itself is verified first: of one that is
+ * damaged nothing is rebuilt.
+ *
+ * @throws ControlError already_running, damaged; LedgerError locked, unavailable
+ */
+export async function rebuildReadModels(
+  paths: HomePaths,
+  onProgress?: (done: number, total: number) => void,
+): Promise<RebuiltRows> {
+  if (await connectTo(paths.controlSocket))
+    throw new ControlError('already_running', 'a running server needs its read models: stop it first')
+  const storage = await openStorage(paths.ledger)
+  try {
+    const { ok, faults } = await verifyLedger(storage, {
+      verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
+      mostFaults: 1,
+      ...(onProgress && { onProgress }),
+    })
+    const [fault] = faults
+    if (!ok && fault)
+      throw new ControlError(
+        'damaged',
+        `the log itself is damaged, nothing was rebuilt: ${fault.kind}${fault.position === null ? '' : ` at position ${fault.position}`}: ${fault.detail}`,
+      )
+    return await rebuildRows(storage, `${paths.ledger}.rebuild`, onProgress)
+  } finally {
+    await storage.close()
+  }
 }
 
 /** The node's own endpoint; none for an embedded node that is not running. */

@@ -1,12 +1,13 @@
 /** The result of `audit verify` for people. */
+import type { RebuiltRows } from './audit/rebuild.ts'
 import type { Verification } from './audit/verify.ts'
 
 const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 /** One line that sums up, then a line for each fault and for each thing that could not be checked. */
 export function verificationText(result: Verification): string {
-  const { events, checkpoints, anchors, pendingAnchors, erased, faults, hasMoreFaults, warnings, unchecked } =
-    result
+  const { events, checkpoints, savedCheckpoints, anchors, pendingAnchors, erased } = result
+  const { faults, hasMoreFaults, warnings, unchecked } = result
   const sum = [counted(events, 'event'), counted(checkpoints, 'checkpoint'), counted(anchors, 'anchor')].join(
     ', ',
   )
@@ -19,9 +20,21 @@ export function verificationText(result: Verification): string {
       ({ position, kind, detail }) =>
         `FAULT ${kind}${position === null ? '' : ` at position ${position}`}: ${detail}`,
     ),
+    ...(savedCheckpoints > 0
+      ? [`${counted(savedCheckpoints, 'saved checkpoint')}: the log begins with what was signed then`]
+      : []),
     ...(pendingAnchors > 0 ? [`${counted(pendingAnchors, 'anchor')} not yet confirmed`] : []),
     ...(erased > 0 ? [`${counted(erased, 'side record')} erased`] : []),
     ...warnings.map((warning) => `warning: ${warning}`),
     ...unchecked.map((what) => `not checked: ${what}`),
   ].join('\n')
+}
+
+/** What `audit verify --rebuild` did. */
+export function rebuiltText({ events, added, altered, removed }: RebuiltRows): string {
+  const what =
+    added + altered + removed === 0
+      ? 'they were right'
+      : `${counted(added, 'row')} added, ${altered} corrected, ${removed} taken away`
+  return `read models folded anew from ${counted(events, 'event')}: ${what}`
 }

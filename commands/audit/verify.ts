@@ -1,10 +1,12 @@
 import { Flags } from '@oclif/core'
+import type { RebuiltRows } from '../../src/audit/rebuild.ts'
 import type { Verification } from '../../src/audit/verify.ts'
-import { nodeEndpoint, verifyHistory } from '../../src/auditing.ts'
+import { nodeEndpoint, rebuildReadModels, savedCheckpoint, verifyHistory } from '../../src/auditing.ts'
+import type { HomePaths } from '../../src/config/home.ts'
 import { nodeClient } from '../../src/node-client.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
 import { progressLine } from '../../src/terminal/progress.ts'
-import { verificationText } from '../../src/verification-text.ts'
+import { rebuiltText, verificationText } from '../../src/verification-text.ts'
 
 export default class AuditVerify extends OperatorCommand {
   static override summary = 'verify the whole ledger'
@@ -12,7 +14,10 @@ export default class AuditVerify extends OperatorCommand {
     `Recomputes every leaf, the tree, every checkpoint and every signature, and asks the node for every anchor; where the server is stopped, it also compares the read models with a fresh fold of the events. A running server only sends its bytes: the work is done here.
 
 Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
-  static override examples = ['<%= config.bin %> <%= command.id %> --json']
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --json',
+    '<%= config.bin %> <%= command.id %> --from checkpoint-of-last-year',
+  ]
   static override flags = {
     ...profileFlag,
     node: Flags.string({
@@ -26,11 +31,22 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
       multiple: true,
       description: 'further server address to trust, for instance of former keys',
     }),
+    from: Flags.string({
+      multiple: true,
+      description:
+        'file with a checkpoint saved earlier: the ledger must begin with the one it was signed for',
+    }),
+    rebuild: Flags.boolean({
+      description: 'fold the read models anew first, where the ledger itself is sound (server stopped only)',
+    }),
   }
 
-  async run(): Promise<Verification> {
+  async run(): Promise<Verification & { rebuilt?: RebuiltRows }> {
     const { flags } = await this.parse(AuditVerify)
-    const { settings } = this.load(this.paths(flags.home), flags.profile)
+    const paths = this.paths(flags.home)
+    const { settings } = this.load(paths, flags.profile)
+    const saved = (flags.from ?? []).map(savedCheckpoint)
+    const rebuilt = flags.rebuild ? await this.#rebuild(paths) : undefined
     return this.withConnection(flags, async (connection) => {
       const { administrator, servers, peers } = await connection.operations.coinAddresses({})
       const progress = progressLine(process.stderr, this.errorAppearance.interactive)
@@ -44,6 +60,7 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
         },
         chain:
           endpoint === undefined ? undefined : nodeClient({ endpoint, timeoutMs, environment: process.env }),
+        saved,
         onProgress: (done, total) => {
           const rate = Math.round(done / Math.max((this.now() - started) / 1000, 0.001))
           progress.update(`verified ${done} of ${total} events, ${rate} a second`)
@@ -52,7 +69,17 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
       progress.clear()
       this.log(verificationText(verification))
       if (!verification.ok) process.exitCode = 1
-      return verification
+      return rebuilt ? { ...verification, rebuilt } : verification
     })
+  }
+
+  async #rebuild(paths: HomePaths): Promise<RebuiltRows> {
+    const progress = progressLine(process.stderr, this.errorAppearance.interactive)
+    const rebuilt = await rebuildReadModels(paths, (done, total) =>
+      progress.update(`rebuilding, ${done} of ${total} events`),
+    )
+    progress.clear()
+    this.log(rebuiltText(rebuilt))
+    return rebuilt
   }
 }

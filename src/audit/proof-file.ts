@@ -1,4 +1,5 @@
 /** JSON files that prove something: read strictly, member by member, and never guessed at. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 
 /**
  * What the reader does: `malformed`: it is no such file, or was cut or edited: ask for it again.
@@ -27,14 +28,21 @@ export const encodeJson = (value: object): string => `${JSON.stringify(value, nu
  *
  * @throws ProofFileError malformed, unknown_version
  */
-export function readMembers(text: string, format: string, version: number, names: readonly string[]): Members {
+export function readMembers(
+  text: string,
+  format: string,
+  version: number,
+  names: readonly string[],
+): Members {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (cause) {
     throw malformed(`this is no ${format}: it is no JSON`, cause)
   }
-  const { format: its, version: found } = (typeof value === 'object' && value !== null ? value : {}) as Members
+  const { format: its, version: found } = (
+    typeof value === 'object' && value !== null ? value : {}
+  ) as Members
   if (its !== format) throw malformed(`this is no ${format}`)
   if (found !== version)
     throw new ProofFileError(
@@ -82,4 +90,30 @@ export function readHex(value: unknown, name: string, length?: number): Buffer {
   const bytes = Buffer.from(value, 'hex')
   if (length !== undefined && bytes.length !== length) throw malformed(`${name} has not ${length} bytes`)
   return bytes
+}
+
+/** The text of a file, or of standard input where it is named `-`. @throws ProofFileError malformed */
+export function readProofFile(file: string, mostBytes: number): string {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(file === '-' ? 0 : file)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw malformed(`${file === '-' ? 'standard input' : file} cannot be read (${code})`, cause)
+  }
+  if (bytes.length > mostBytes) throw malformed(`${file} is longer than any such file`)
+  return bytes.toString()
+}
+
+/** Writes a file that must not be there yet. @throws ProofFileError exists, malformed */
+export function writeNewFile(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: 'wx' })
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'EEXIST') throw new ProofFileError('exists', `${file} is there already`, { cause })
+    // A part of it would look like the whole.
+    rmSync(file, { force: true })
+    throw malformed(`${file} cannot be written (${code})`, cause)
+  }
 }

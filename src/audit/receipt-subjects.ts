@@ -26,16 +26,21 @@ export async function eventsOfToken(reader: StorageReader, token: string): Promi
   const hash = hashToken(token)
   let issued: Recorded | undefined
   let first: Recorded | undefined
+  let isReplaced = false
   const ended: number[] = []
   for await (const recorded of readStream(reader, codec, stream)) {
     first ??= recorded
     if (!issued) {
       if (hashesOf(recorded.event).includes(hash)) issued = recorded
-    } else if (endsToken(issued.event, recorded.event)) ended.push(recorded.position)
+    } else if (endsGrant(recorded.event) || (!isReplaced && replaces(issued.event, recorded.event))) {
+      isReplaced ||= !endsGrant(recorded.event)
+      ended.push(recorded.position)
+    }
   }
   if (!first || !issued) return undefined
   const removed = await Promise.all([removalOfClient(reader, first), removalOfUser(reader, first)])
-  for (const position of removed) if (position !== undefined && position > issued.position) ended.push(position)
+  for (const position of removed)
+    if (position !== undefined && position > issued.position) ended.push(position)
   const { event } = first
   return {
     client:
@@ -69,11 +74,11 @@ function hashesOf(event: Event): (string | null)[] {
   }
 }
 
-/** Rotation ends the tokens before it, the first use a code; the end of a grant or session all of it. */
-function endsToken(issued: Event, { type }: Event): boolean {
-  if (type === 'grant.revoked' || type === 'session.ended') return true
-  return issued.type === 'code.issued' ? type === 'code.redeemed' : type === 'token.refreshed'
-}
+const endsGrant = ({ type }: Event): boolean => type === 'grant.revoked' || type === 'session.ended'
+
+/** Rotation ends the tokens before it, its first use a code. */
+const replaces = (issued: Event, { type }: Event): boolean =>
+  issued.type === 'code.issued' ? type === 'code.redeemed' : type === 'token.refreshed'
 
 async function removalOfClient(reader: StorageReader, { event }: Recorded): Promise<number | undefined> {
   if (!('clientVersion' in event)) return undefined

@@ -6,12 +6,12 @@
  */
 import {
   encodeJson,
-  type Members,
   ProofFileError,
   readBase64,
   readHex,
   readList,
   readMembers,
+  readObject,
 } from './proof-file.ts'
 
 /** A record and its place in a tree. */

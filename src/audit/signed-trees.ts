@@ -25,7 +25,10 @@ const digitsOf = (size: number): string => String(size).padStart(16, '0')
 const pageLength = 16
 
 /** Anchors of trees of at least this size that stand in a block, by size. @throws LedgerError damaged */
-export async function* confirmedAnchors(reader: StorageReader, leastSize: number): AsyncGenerator<ConfirmedAnchor> {
+export async function* confirmedAnchors(
+  reader: StorageReader,
+  leastSize: number,
+): AsyncGenerator<ConfirmedAnchor> {
   for await (const [name, value] of listFrom(reader, anchorPrefix, leastSize)) {
     const anchor = readEntry(name, () => decodeAnchor(value))
     if (isConfirmed(anchor)) yield anchor
@@ -39,7 +42,10 @@ export async function* signedTrees(reader: StorageReader, leastSize: number): As
 }
 
 /** The smallest tree with this event whose anchor stands in a block. @throws LedgerError damaged */
-export async function firstAnchoredTree(reader: StorageReader, position: number): Promise<SignedTree | undefined> {
+export async function firstAnchoredTree(
+  reader: StorageReader,
+  position: number,
+): Promise<SignedTree | undefined> {
   for await (const anchor of confirmedAnchors(reader, position + 1)) {
     const name = checkpointPrefix + digitsOf(anchor.size)
     const value = await reader.get(annexKey(name))
@@ -50,7 +56,10 @@ export async function firstAnchoredTree(reader: StorageReader, position: number)
 }
 
 /** The smallest signed tree with this event. @throws LedgerError damaged */
-export async function firstSignedTree(reader: StorageReader, position: number): Promise<SignedTree | undefined> {
+export async function firstSignedTree(
+  reader: StorageReader,
+  position: number,
+): Promise<SignedTree | undefined> {
   for await (const tree of signedTrees(reader, position + 1)) return tree
   return undefined
 }

@@ -40,6 +40,8 @@ export interface Verification {
   events: number
   /** Stored checkpoints that hold. */
   checkpoints: number
+  /** Checkpoints saved elsewhere that hold: the log they were signed for is the beginning of this one. */
+  savedCheckpoints: number
   /** Confirmed anchors that hold. */
   anchors: number
   pendingAnchors: number
@@ -81,6 +83,7 @@ class Verifier {
   readonly #damaged = new Set<number>()
   /** Where the records end, if before the log does. */
   #end = Number.POSITIVE_INFINITY
+  #saved = 0
   readonly #blocks: Blocks
   readonly #tree: TreeCheck
   readonly #authority: Authority
@@ -148,6 +151,7 @@ class Verifier {
       ok: this.#faults.count === 0,
       events: verified,
       checkpoints: this.#checkpoints.verified,
+      savedCheckpoints: this.#saved,
       anchors: this.#anchors.confirmed,
       pendingAnchors: this.#anchors.pending,
       erased: this.#records.erased,
@@ -183,7 +187,10 @@ class Verifier {
     }
     const good = new Map<number, FoundCheckpoint>()
     for (const found of checkpoints)
-      if (this.#checkpoints.check(found, roots.get(found.size), this.#authority)) good.set(found.size, found)
+      if (this.#checkpoints.check(found, roots.get(found.size), this.#authority)) {
+        good.set(found.size, found)
+        if (this.#options.savedCheckpoints?.some(({ source }) => source === found.source)) this.#saved++
+      }
     const told = new Set(checkpoints.map(({ size }) => size))
     for (const found of anchors) {
       await this.#anchors.check(found, {

@@ -44,8 +44,8 @@ export async function authorize(
   const { client, request } = checked
   const { redirectUri } = request
   if (!live) return { kind: 'log in', client, redirectUri }
-  const open = scopesToAsk(context, client, request, live)
-  if (open.length > 0) return { kind: 'ask', client, redirectUri, scopes: request.scopes }
+  if (mustAsk(context, client, request, live))
+    return { kind: 'ask', client, redirectUri, scopes: request.scopes }
   return issueCode(context, client, request, live, request.scopes)
 }
 
@@ -64,7 +64,8 @@ export async function decideConsent(
   if ('location' in checked) return { kind: 'redirect', ...checked }
   const { client, request } = checked
   const scopes = decision.approved ? request.scopes.filter((scope) => decision.scopes.includes(scope)) : []
-  if (scopes.length === 0) {
+  // Of a request without scopes the user approves that the client learns who they are.
+  if (!decision.approved || (scopes.length === 0 && request.scopes.length > 0)) {
     const denied = new OAuthError('access_denied', 'the resource owner denied the request')
     return { kind: 'redirect', location: errorLocation(context, request, denied) }
   }
@@ -111,20 +112,21 @@ const errorLocation = (
   })
 
 /**
- * Scopes that neither the administrator nor this user approved before. A public client cannot prove who it is,
- * so what was once approved for it is asked again (RFC 6749 section 10.2, RFC 8252 section 8.6).
+ * Whether something is asked for that neither the administrator nor this user approved before. A public client
+ * cannot prove who it is, so what was once approved for it is asked again (RFC 6749 section 10.2, RFC 8252
+ * section 8.6).
  */
-function scopesToAsk(
+function mustAsk(
   { models }: AuthorizationContext,
   client: Client,
   request: AuthorizationRequest,
   { user }: LiveSession,
-): string[] {
+): boolean {
   const consent = models.load('consent', streamOf.consent(user.subject, client.clientId)).state
-  const remembered =
-    !isPublic(client) && consent?.clientVersion === client.registeredAtVersion ? consent.scopes : []
-  const approved = [...client.metadata.autoApproves, ...remembered]
-  return request.scopes.filter((scope) => !approved.includes(scope))
+  const isRemembered = !isPublic(client) && consent?.clientVersion === client.registeredAtVersion
+  if (request.scopes.length === 0) return !isRemembered
+  const approved = [...client.metadata.autoApproves, ...(isRemembered ? consent.scopes : [])]
+  return request.scopes.some((scope) => !approved.includes(scope))
 }
 
 async function issueCode(

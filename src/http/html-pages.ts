@@ -66,7 +66,8 @@ export async function registerPages(app: FastifyInstance, { isSecure }: PageSett
     frameguard: { action: 'deny' },
     // With no-referrer browsers send `Origin: null` with this site's own forms.
     referrerPolicy: { policy: 'same-origin' },
-    hsts: isSecure,
+    // Other hosts of the domain are not this server's to decide on.
+    hsts: isSecure && { maxAge: 31_536_000, includeSubDomains: false },
   })
   await app.register(cookie)
   await app.register(csrf, {

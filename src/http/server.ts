@@ -14,6 +14,7 @@ import { loginRoute } from './routes/login.ts'
 import { logoutRoute } from './routes/logout.ts'
 import { metadataRoute } from './routes/metadata.ts'
 import { type PublishedLog, publishedLogRoutes } from './routes/published-log.ts'
+import { type ReceiptSource, receiptsRoute } from './routes/receipts.ts'
 import { revocationRoute } from './routes/revocation.ts'
 import { tokenRoute } from './routes/token.ts'
 import { welcomeRoute } from './routes/welcome.ts'
@@ -24,6 +25,7 @@ export interface HttpServerOptions {
   pages: PageSettings
   health: () => Health
   log: PublishedLog
+  receipts: ReceiptSource
   logger: FastifyBaseLogger
   tls?: { cert: Buffer; key: Buffer }
   /** Whether X-Forwarded-For and friends are those of a reverse proxy in front. */
@@ -35,7 +37,7 @@ const bodyLimitBytes = 64 * 1024
 
 /** Builds the server; `listen` and `close` are the caller's. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { context, pages, health, log, logger, tls, trustProxy } = options
+  const { context, pages, health, log, receipts, logger, tls, trustProxy } = options
   const app = fastify({
     loggerInstance: logger,
     // What happened stands in the ledger; addresses may carry tokens and are not logged.
@@ -78,6 +80,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     metadataRoute(programs, context)
     healthRoutes(programs, health)
     publishedLogRoutes(programs, log)
+    receiptsRoute(programs, context, receipts)
   })
 
   await app.register(async (people) => {

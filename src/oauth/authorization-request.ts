@@ -76,13 +76,10 @@ export function authorizationRequest(
     if (method !== 'S256') throw new OAuthError('invalid_request', 'code_challenge_method must be S256')
     if (!isCodeChallenge(challenge)) throw new OAuthError('invalid_request', 'code_challenge is malformed')
   }
-  const scopes = narrowScopes(parameters.scope, client.metadata.scopes)
-  // Nothing to consent to would be a code without consent.
-  if (scopes.length === 0) throw new OAuthError('invalid_scope', 'the client has no scope to ask for')
   return {
     clientId: client.clientId,
     ...target,
-    scopes,
+    scopes: narrowScopes(parameters.scope, client.metadata.scopes),
     codeChallenge: challenge ?? null,
   }
 }

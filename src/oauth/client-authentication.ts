@@ -24,11 +24,10 @@ function basicCredentials(header: string): ClientCredentials {
   const colon = text.indexOf(':')
   if (colon <= 0) throw new OAuthError('invalid_client', 'the Authorization header is not HTTP Basic')
   try {
-    return {
-      clientId: formDecode(text.slice(0, colon)),
-      secret: formDecode(text.slice(colon + 1)),
-      method: 'client_secret_basic',
-    }
+    const clientId = formDecode(text.slice(0, colon))
+    const secret = formDecode(text.slice(colon + 1))
+    // "The client MAY omit the parameter if the client secret is an empty string": an empty one is none.
+    return secret === '' ? { clientId, method: 'none' } : { clientId, secret, method: 'client_secret_basic' }
   } catch {
     throw new OAuthError('invalid_client', 'client id or secret is not form-encoded (RFC 6749 section 2.3.1)')
   }

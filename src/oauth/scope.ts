@@ -20,3 +20,16 @@ export function narrowScopes(requested: string | undefined, allowed: readonly st
     throw new OAuthError('invalid_scope', 'none of the requested scopes is open to this client')
   return granted
 }
+
+/**
+ * Scopes of a refresh: "MUST NOT include any scope not originally granted by the resource owner" (RFC 6749
+ * section 6); all of them where none is named.
+ *
+ * @throws OAuthError invalid_scope
+ */
+export function scopesWithin(requested: string | undefined, granted: readonly string[]): string[] {
+  const scopes = narrowScopes(requested, granted)
+  const isWithin = requested === undefined || requested.split(' ').every((scope) => granted.includes(scope))
+  if (!isWithin) throw new OAuthError('invalid_scope', 'a scope is asked for that was not granted')
+  return scopes
+}

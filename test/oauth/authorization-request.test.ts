@@ -181,10 +181,10 @@ describe('section 4.1.1: the rest of the request', () => {
       'invalid_scope: none of the requested scopes is open to this client',
     ],
     [
-      'a client without any scope: there is nothing to consent to',
+      'a client without any scope that asks for one',
       noScopes,
-      code,
-      'invalid_scope: the client has no scope to ask for',
+      { ...code, scope: 'read' },
+      'invalid_scope: none of the requested scopes is open to this client',
     ],
   ])('%s', (_, of, parameters, expected) => {
     expect(outcome(() => authorizationRequest(of, target, parameters))).toEqual(expected)

@@ -129,6 +129,10 @@ describe('section 6: the scope of the new access token', () => {
     expect(rotate(after, { token: 'second' }).answer?.scope).toBe('read write')
   })
 
+  test('a scope beyond the grant is refused, not dropped', () => {
+    expect(() => rotate(grant, { scope: 'read admin' })).toThrow('a scope is asked for that was not granted')
+  })
+
   test('never holds what the resource owner did not give, though the client is open to it', () => {
     const readOnly = grantAfter([
       codeIssued({ scopes: ['read'] }),

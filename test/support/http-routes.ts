@@ -18,6 +18,7 @@ import { createHttpServer } from '../../src/http/server.ts'
 import { LedgerError } from '../../src/ledger/errors.ts'
 import { publishedLog } from '../../src/ledger/published-log.ts'
 import type { Storage } from '../../src/ledger/storage.ts'
+import { receiptSource } from '../../src/receipts.ts'
 
 export type Response = LightMyRequestResponse
 export type Form = Readonly<Record<string, string>> | readonly (readonly [string, string])[]
@@ -79,6 +80,7 @@ export async function openRoutes({
       anchors: { confirmed: 0, pending: 0, lagEvents: 0, node: 'unknown' },
     }),
     log: publishedLog(context.ledger.storage, core.checkpoints),
+    receipts: receiptSource(context.ledger.storage),
     logger,
     trustProxy: false,
   })

@@ -21,6 +21,9 @@ export function authorizeRoute(
     cookie.setContinue(reply, path)
     return reply.redirect(`/login?${new URLSearchParams({ continue: path })}`, 302)
   }
-  app.get('/oauth/authorize', (request, reply) => handle(request, reply, parameters(request.query)))
+  // A code may be issued, so a HEAD request is not answered like a GET (RFC 9110 section 9.2.1).
+  app.get('/oauth/authorize', { exposeHeadRoute: false }, (request, reply) =>
+    handle(request, reply, parameters(request.query)),
+  )
   app.post('/oauth/authorize', (request, reply) => handle(request, reply, parameters(request.body)))
 }

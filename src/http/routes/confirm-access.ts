@@ -9,6 +9,9 @@ import { consentPage } from '../pages/consent.ts'
 import { listParameter, type Parameters, parameters } from '../parameters.ts'
 import type { SessionCookie } from '../session-cookie.ts'
 
+/** Answering may issue a code, so a HEAD request is not answered like a GET (RFC 9110 section 9.2.1). */
+const unsafe = { exposeHeadRoute: false }
+
 export function confirmAccessRoute(
   app: FastifyInstance,
   context: AuthorizationContext,
@@ -43,7 +46,7 @@ export function confirmAccessRoute(
     })
     return sendPage(reply, page, redirectUri)
   }
-  app.get('/oauth/confirm_access', async (request, reply) => {
+  app.get('/oauth/confirm_access', unsafe, async (request, reply) => {
     const asked = parameters(request.query)
     const live = findSession(context, cookie.read(request))
     return answer(request, reply, asked, await authorize(context, asked, live), live)
@@ -54,8 +57,11 @@ export function confirmAccessRoute(
     if (!live) return reply.redirect(authorizePath(asked), 303)
     const [decision] = listParameter(request.body, 'decision')
     const scopes = listParameter(request.body, 'scope')
-    if (decision === 'approve' && scopes.length === 0)
-      return answer(request, reply, asked, await authorize(context, asked, live), live, 'nothing_chosen')
+    if (decision === 'approve' && scopes.length === 0) {
+      const again = await authorize(context, asked, live)
+      if (again.kind === 'ask' && again.scopes.length > 0)
+        return answer(request, reply, asked, again, live, 'nothing_chosen')
+    }
     const step = await decideConsent(
       context,
       asked,

@@ -3,7 +3,7 @@ import type { Client } from '../client.ts'
 import { type Decision, refuse } from '../errors.ts'
 import type { Event } from '../events.ts'
 import { type Grant, isOwnerGone } from '../grant.ts'
-import { narrowScopes } from '../scope.ts'
+import { scopesWithin } from '../scope.ts'
 import type { User } from '../user.ts'
 import { type FreshTokens, type TokenAnswer, type TokenLifetimes, tokenAnswer } from './token-answer.ts'
 
@@ -58,7 +58,7 @@ export function rotateRefreshToken(
   }
   if (nowMs >= live.expiresAtSeconds * 1000) return refuse('invalid_grant', 'the refresh token has expired')
 
-  const scopes = narrowScopes(request.scope, grant.scopes)
+  const scopes = scopesWithin(request.scope, grant.scopes)
   const nowSeconds = Math.floor(nowMs / 1000)
   return {
     events: [

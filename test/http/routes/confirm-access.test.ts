@@ -206,3 +206,15 @@ test('consent is the user’s own: another user is asked', async () => {
   const page = await dan.follow(await dan.submit(await dan.open(request()), form))
   expect(page.body).toContain('value="approve"')
 })
+
+test('a client without scopes is asked for once as well: it learns who the user is', async () => {
+  clientId = `no-scopes-${count}`
+  await registerClient(routes.administrator, { ...web, clientId, scopes: [], autoApproves: [] })
+  const withoutScope = webRequest({ client_id: clientId, scope: '' })
+  const page = await agent.open(withoutScope)
+  const consent = await agent.follow(await agent.submit(page, { username: user.username, password }))
+  expect(consent.body).toContain('value="approve"')
+  const answer = locationOf(await agent.submit(consent, { decision: 'approve' }))
+  expect((await redeem(answer)).access_token).toMatch(/^cs_at_/)
+  expect(locationOf(await agent.open(withoutScope)).searchParams.get('code')).toMatch(/^cs_ac_/)
+})

@@ -1,0 +1,153 @@
+/** Makes receipts: for each event its place in the first anchored tree that holds it, and who signed that tree. */
+import { LedgerError } from '../ledger/errors.ts'
+import { decodePosition, sideKey } from '../ledger/layout.ts'
+import { logSize } from '../ledger/reader.ts'
+import type { StorageReader } from '../ledger/storage.ts'
+import { isAdministration } from '../oauth/administration.ts'
+import { decodeEvent } from '../oauth/event-codec.ts'
+import type { EventOf } from '../oauth/events.ts'
+import { openCheckpoint } from '../tree/checkpoint.ts'
+import { ed25519PublicKey } from '../tree/ed25519.ts'
+import { ed25519Verifier } from '../tree/signed-note.ts'
+import type { VerifyMessage } from './authority.ts'
+import type { ProvenAnchor, ProvenRecord, Receipt } from './receipt.ts'
+import { checkReceipt } from './receipt-check.ts'
+import { recordAt } from './receipt-subjects.ts'
+import { firstAnchoredTree, firstSignedTree, proofIn, type SignedTree } from './signed-trees.ts'
+
+/**
+ * What the caller does: `not_found`: there is no such event or token. `not_anchored`: ask again when the next anchor
+ * stands in a block, or take a receipt without anchor.
+ */
+export class ReceiptError extends Error {
+  override readonly name = 'ReceiptError'
+  readonly code: 'not_found' | 'not_anchored'
+
+  constructor(code: ReceiptError['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+export interface ReceiptOptions {
+  verifyMessage: VerifyMessage
+  /** Puts side records in, which hold what names a person and hashes of passwords and secrets. */
+  disclose?: boolean
+  /** Contents itself with a signed checkpoint where no anchor stands in a block yet. */
+  unanchored?: boolean
+}
+
+/** A server as it introduced itself, and where. */
+export interface FoundServer {
+  position: number
+  event: EventOf<'server.opened'>
+}
+
+/**
+ * One receipt for all of these events. What leaves here has been checked as its reader will check it.
+ *
+ * @throws ReceiptError, LedgerError damaged or unavailable
+ */
+export async function receiptFor(
+  reader: StorageReader,
+  positions: readonly number[],
+  options: ReceiptOptions,
+): Promise<Receipt> {
+  const trees = new Map<number, SignedTree>()
+  const servers = await openedServers(reader)
+  const wanted = new Map<number, SignedTree>()
+  const events: ProvenRecord[] = []
+  for (const position of [...new Set(positions)].sort((a, b) => a - b)) {
+    const tree = await treeWith(reader, position, options.unanchored ?? false)
+    trees.set(tree.checkpoint.size, tree)
+    events.push(await provenRecord(reader, position, tree, options.disclose ?? false))
+    const { record } = await recordAt(reader, position)
+    const signer = signerOf(tree, servers)
+    const namer = isAdministration(decodeEvent(record.type, record.body))
+      ? servers.findLast((server) => server.position < position)
+      : undefined
+    for (const server of [signer, namer])
+      if (server && !wanted.has(server.position)) wanted.set(server.position, tree)
+  }
+  const receipt: Receipt = { events, servers: [], anchors: [] }
+  for (const [position, tree] of [...wanted].sort(([a], [b]) => a - b))
+    receipt.servers.push(await provenRecord(reader, position, tree, false))
+  for (const [, { anchor }] of [...trees].sort(([a], [b]) => a - b))
+    if (anchor) receipt.anchors.push(provenAnchor(anchor))
+  await assertHolds(receipt, options.verifyMessage)
+  return receipt
+}
+
+/** The servers of the log, in its order; a peer's keys and replaced ones included. @throws LedgerError damaged */
+export async function openedServers(reader: StorageReader): Promise<FoundServer[]> {
+  const servers: FoundServer[] = []
+  const range = { gte: Buffer.from('sserver:'), lt: Buffer.from('sserver;') }
+  for await (const [, value] of reader.entries(range)) {
+    const position = decodePosition(value)
+    const { record } = await recordAt(reader, position)
+    const event = decodeEvent(record.type, record.body)
+    if (event.type === 'server.opened') servers.push({ position, event })
+  }
+  return servers.sort((a, b) => a.position - b.position)
+}
+
+/** The last server before the end of the tree whose key signed it. @throws LedgerError damaged */
+export function signerOf({ checkpoint, note }: SignedTree, servers: readonly FoundServer[]): FoundServer {
+  const { origin, size } = checkpoint
+  const signer = servers.findLast(({ position, event }) => {
+    if (position >= size || event.origin !== origin) return false
+    try {
+      const key = ed25519PublicKey(Buffer.from(event.checkpointKey, 'base64url'))
+      return openCheckpoint(note, origin, [ed25519Verifier(origin, key)]).verified.length > 0
+    } catch {
+      return false
+    }
+  })
+  if (signer) return signer
+  throw new LedgerError('damaged', `the checkpoint of ${size} events is signed by no server of this ledger`)
+}
+
+/** A record and its place. @throws LedgerError damaged */
+export async function provenRecord(
+  reader: StorageReader,
+  position: number,
+  tree: SignedTree,
+  disclose: boolean,
+): Promise<ProvenRecord> {
+  const { bytes, record } = await recordAt(reader, position)
+  const side = disclose && record.commitment ? await reader.get(sideKey(position)) : undefined
+  return { record: bytes, ...(side && { side }), proof: await proofIn(reader, position, tree) }
+}
+
+export const provenAnchor = ({ raw, block }: NonNullable<SignedTree['anchor']>): ProvenAnchor => ({
+  transaction: raw,
+  block: { header: block.header, index: block.index, branch: [...block.branch] },
+})
+
+async function treeWith(reader: StorageReader, position: number, unanchored: boolean): Promise<SignedTree> {
+  const size = await logSize(reader)
+  if (position >= size)
+    throw new ReceiptError(
+      'not_found',
+      `the ledger has ${size} events: there is none at position ${position}`,
+    )
+  const anchored = await firstAnchoredTree(reader, position)
+  if (anchored) return anchored
+  if (!unanchored)
+    throw new ReceiptError(
+      'not_anchored',
+      `the event at position ${position} is not yet anchored: no anchor behind it stands in a block`,
+    )
+  const signed = await firstSignedTree(reader, position)
+  if (signed) return signed
+  throw new ReceiptError('not_anchored', `no checkpoint covers the event at position ${position} yet`)
+}
+
+/** A damaged ledger gives no receipts. Who paid for an anchor is for the reader to judge, who may know more keys. */
+async function assertHolds(receipt: Receipt, verifyMessage: VerifyMessage): Promise<void> {
+  const { stations } = await checkReceipt(receipt, { verifyMessage })
+  const wrong = stations.find(
+    ({ outcome, station }) => outcome === 'failed' && station !== 'anchor_signature',
+  )
+  if (wrong) throw new LedgerError('damaged', `the ledger gives no receipt: ${wrong.about}: ${wrong.detail}`)
+}

@@ -1,0 +1,39 @@
+/** What a receipt proves, for people: one line a station, what is not proved said as plainly as what is. */
+import { describeEvent } from './audit/describe-event.ts'
+import type { ReceiptVerdict } from './audit/receipt-check.ts'
+import { type Station, stationNames } from './audit/stations.ts'
+
+const outcomes: Readonly<Record<Station['outcome'], string>> = {
+  proved: 'proved     ',
+  failed: 'FAILED     ',
+  not_proved: 'not proved ',
+}
+
+/** The events, the way to the chain, and the verdict; then what no receipt can prove. */
+export function receiptText({ ok, events, stations }: ReceiptVerdict): string {
+  return [
+    ...events.map((recorded) => describeEvent(recorded, { disclose: true })),
+    '',
+    ...stations.map(
+      ({ station, about, outcome, detail }) =>
+        `${outcomes[outcome]} ${stationNames[station]}: ${about}: ${detail}`,
+    ),
+    '',
+    ok ? 'every station that the receipt gives holds' : 'the receipt does not hold',
+    ...limits(stations),
+  ].join('\n')
+}
+
+/** What the verdict rests on, and what it leaves open. */
+export function limits(stations: readonly Station[]): string[] {
+  const isServerKnown = stations.some(
+    ({ station, outcome }) => station === 'server_address' && outcome === 'proved',
+  )
+  return [
+    isServerKnown
+      ? 'all of it rests on the server address that you gave: it must come from elsewhere than this receipt'
+      : 'all of it rests on the server address, which only the receipt names: give --server ADDRESS as you know it from elsewhere',
+    'times of events are the word of the server; that they were not later is proved by the block, if by anything',
+    'that nothing followed, such as a revocation, is not proved and cannot be',
+  ]
+}
