@@ -86,7 +86,7 @@ describe('an authorization request', () => {
 
   test('of a client without scopes gives no code behind the user\u2019s back', async () => {
     const { world, live } = await opened({ scopes: [], autoApproves: [] })
-    expect(answerOf(await authorize(world.context, request, live)).error).toBe('invalid_scope')
+    expect((await authorize(world.context, request, live)).kind).toBe('ask')
     expect(tally(world)).not.toHaveProperty('code.issued')
   })
 })
