@@ -2,6 +2,8 @@
 import { spawnSync } from 'node:child_process'
 
 export interface Pinning {
+  /** Whether the load has a core to itself. */
+  isPinned: boolean
   /** In words, for the report. */
   text: string
   /** The command line that runs `words` on the server's core. */
@@ -9,6 +11,7 @@ export interface Pinning {
 }
 
 const notPinned = (reason: string): Pinning => ({
+  isPinned: false,
   text: `not pinned (${reason}): server and load share the cores, read the ratios with care`,
   onServerCore: (words) => [...words],
 })
@@ -21,6 +24,7 @@ export function pinLoad(): Pinning {
   if (server === undefined || load === undefined) return notPinned('there is one core')
   if (taskset('-acp', String(load), String(process.pid)) === undefined) return notPinned('taskset failed')
   return {
+    isPinned: true,
     text: `server on core ${server}, load on core ${load}`,
     onServerCore: (words) => ['taskset', '-c', String(server), ...words],
   }

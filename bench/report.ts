@@ -3,14 +3,22 @@ import { listTable } from '../src/terminal/tables.ts'
 import { type FlowName, flowNames } from './flows.ts'
 import type { Measurement } from './load.ts'
 
+/** One measurement, with the processor time that the server's process took for each request. */
+export interface ServerMeasurement extends Measurement {
+  /** NaN where it is not known. */
+  processorMicros: number
+}
+
 /** One measurement of a flow, with the mean of the reference right before and right after it. */
-export interface Round extends Measurement {
+export interface Round extends ServerMeasurement {
   referencePerSecond: number
 }
 
+export type Rounds = Readonly<Record<FlowName, readonly Round[]>>
+
 export interface Report {
   reference: { requestsPerSecond: number }
-  flows: Record<FlowName, Measurement & { ratio: number }>
+  flows: Record<FlowName, { requestsPerSecond: number; ratio: number; p50Ms: number; p99Ms: number }>
   rssMb: number
 }
 
@@ -25,7 +33,7 @@ const rounded = (value: number, digits: number): number => Number(value.toFixed(
 const ratioOf = (round: Round): number => round.requestsPerSecond / round.referencePerSecond
 
 /** Medians of the rounds; the ratio is the median of each round's own, so that a slow moment is slow for both. */
-export function summarise(rounds: Readonly<Record<FlowName, readonly Round[]>>, rssMb: number): Report {
+export function summarise(rounds: Rounds, references: readonly ServerMeasurement[], rssMb: number): Report {
   const flow = (name: FlowName) => {
     const of = (value: (round: Round) => number) => median(rounds[name].map(value))
     return {
@@ -41,9 +49,8 @@ export function summarise(rounds: Readonly<Record<FlowName, readonly Round[]>>, 
       ),
     }
   }
-  const references = Object.values(rounds).flatMap((of) => of.map((round) => round.referencePerSecond))
   return {
-    reference: { requestsPerSecond: Math.round(median(references)) },
+    reference: { requestsPerSecond: Math.round(median(references.map((of) => of.requestsPerSecond))) },
     flows: Object.fromEntries(flowNames.map((name) => [name, flow(name)])) as Report['flows'],
     rssMb,
   }
@@ -51,20 +58,36 @@ export function summarise(rounds: Readonly<Record<FlowName, readonly Round[]>>, 
 
 const thousands = (value: number): string => value.toLocaleString('en-US')
 
-/** The table; beside each median ratio the lowest and the highest, which say how quiet the machine was. */
+const processorText = (measurements: readonly ServerMeasurement[]): string => {
+  const micros = median(measurements.map(({ processorMicros }) => processorMicros))
+  return Number.isNaN(micros) ? 'unknown' : micros.toFixed(0)
+}
+
+/**
+ * The table. Beside each median ratio stand the lowest and the highest, which say how quiet the machine was; the
+ * processor time of a request hardly depends on that.
+ */
 export function reportTable(
-  { reference, flows }: Report,
-  rounds: Readonly<Record<FlowName, readonly Round[]>>,
+  report: Report,
+  rounds: Rounds,
+  references: readonly ServerMeasurement[],
 ): string {
   const rows = flowNames.map((name) => {
-    const { requestsPerSecond, ratio, p50Ms, p99Ms } = flows[name]
+    const { requestsPerSecond, ratio, p50Ms, p99Ms } = report.flows[name]
     const ratios = rounds[name].map(ratioOf)
-    const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
-    return [name, thousands(requestsPerSecond), ratio.toFixed(3), spread, p50Ms.toFixed(2), p99Ms.toFixed(2)]
+    return [
+      name,
+      thousands(requestsPerSecond),
+      ratio.toFixed(3),
+      `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
+      p50Ms.toFixed(2),
+      p99Ms.toFixed(2),
+      processorText(rounds[name]),
+    ]
   })
-  const bare = ['bare Fastify', thousands(reference.requestsPerSecond), '1', '', '', '']
-  const headings = ['flow', 'requests/s', 'ratio', 'from to', 'p50 ms', 'p99 ms']
-  const all = [headings, bare, ...rows]
+  const bare = thousands(report.reference.requestsPerSecond)
+  const headings = ['flow', 'requests/s', 'ratio', 'from to', 'p50 ms', 'p99 ms', 'processor us']
+  const all = [headings, ['bare Fastify', bare, '1', '', '', '', processorText(references)], ...rows]
   const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
   const [heading = [], ...rest] = all.map((row) =>
     row.map((value, column) => (column === 0 ? value : value.padStart(widths[column]!))),

@@ -1,8 +1,10 @@
 /** What the audit commands and the quickstart share: whom to trust, which node to ask. */
 import { readFileSync } from 'node:fs'
 import { type Connection, ControlError, connectTo } from './admin/connection.ts'
+import type { BackupManifest } from './audit/backup.ts'
 import type { SavedCheckpoint } from './audit/checkpoint-check.ts'
 import { type RebuiltRows, rebuildRows } from './audit/rebuild.ts'
+import { restoreBackup } from './audit/restore.ts'
 import { type Verification, verifyLedger } from './audit/verify.ts'
 import { verifyMessage } from './chain/message.ts'
 import type { ChainClient } from './chain/types.ts'
@@ -76,6 +78,24 @@ export async function rebuildReadModels(
   } finally {
     await storage.close()
   }
+}
+
+/**
+ * Puts a backup into a home without a ledger.
+ *
+ * @throws ControlError already_running; BackupError
+ */
+export async function restoreLedger(
+  directory: string,
+  paths: HomePaths,
+  onProgress: (done: number, total: number) => void,
+): Promise<{ manifest: BackupManifest; verification: Verification }> {
+  if (await connectTo(paths.controlSocket))
+    throw new ControlError('already_running', 'a server runs in this home and has its own ledger')
+  return restoreBackup(directory, paths, {
+    verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
+    onProgress,
+  })
 }
 
 /** The node's own endpoint; none for an embedded node that is not running. */

@@ -3,13 +3,13 @@
  * outside LevelDB. A log that is shorter than that file says, or has another root at its size, is not the log
  * that was signed: it is refused.
  */
-import { open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { type Checkpoint, parseCheckpoint, signCheckpoint } from '../tree/checkpoint.ts'
 import { Frontier } from '../tree/frontier.ts'
 import { sameHash } from '../tree/hash.ts'
 import { type NoteSigner, parseNote } from '../tree/signed-note.ts'
 import { listAnnex, putAnnex } from './annex.ts'
+import { writeDurably } from './durable-file.ts'
 import { LedgerError } from './errors.ts'
 import type { Ledger } from './ledger.ts'
 import { logSize, rootOfSize } from './reader.ts'
@@ -121,23 +121,4 @@ async function assertContainsCheckpointFile(storage: Storage, file: string): Pro
       `the first ${checkpoint.size} events of the ledger have root ${root.toString('base64')}, ` +
         `but a checkpoint with root ${checkpoint.root.toString('base64')} was signed (${file})`,
     )
-}
-
-/** Replaces a file: whoever reads it finds the old text or the new one, also after a crash. */
-async function writeDurably(file: string, text: string): Promise<void> {
-  const temporary = `${file}.new`
-  const handle = await open(temporary, 'w', 0o600)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(temporary, file)
-  const directory = await open(dirname(file), 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
 }

@@ -1,6 +1,6 @@
 /** A client (RFC 6749 section 2): the fold of its stream. */
 import type { ClientMetadata } from './client-metadata.ts'
-import type { Event, Recorded } from './events.ts'
+import type { Recorded } from './events.ts'
 
 export interface Client {
   clientId: string
@@ -41,5 +41,3 @@ export const isPublic = (client: Client): boolean => client.metadata.authenticat
 
 export const mayUse = (client: Client, grantType: string): boolean =>
   client.metadata.grantTypes.includes(grantType)
-
-export type ClientEvent = Extract<Event, { type: `client.${string}` }>

@@ -270,7 +270,7 @@ describe('who may administer', () => {
     const position = async () => (await administrator.connection.operations.status({})).position
     const before = await position()
     await expect(repeat(registered)).rejects.toMatchObject({ code: 'stale' })
-    await expect(repeat(revoked)).rejects.toMatchObject({ code: 'stale' })
+    await expect(repeat(revoked)).rejects.toMatchObject({ code: 'not_found' })
     await expect(repeat(removed)).rejects.toMatchObject({ code: 'not_found' })
     await expect(repeat({ ...registered!, version: 2 })).rejects.toMatchObject({ code: 'signature' })
     expect(await position()).toBe(before)

@@ -1,6 +1,7 @@
 /** The fault table: every write fails once "not stored" and once "stored but not acknowledged". */
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { frontierKey } from '../../src/ledger/layout.ts'
 import {
   checkLedger,
   codeOf,
@@ -175,6 +176,39 @@ describe('a storage that cannot be opened again', () => {
     const expected = fault === 'not stored' ? ['one', 'x'] : ['one', 'two', 'x']
     expect(texts(await checkLedger(open))).toEqual(expected)
     expect(texts(open.heard)).toEqual(expected)
+  })
+
+  test('tells followers late, and writes what they append then', async () => {
+    const open = await broken('stored but not acknowledged')
+    const echoes: Promise<string>[] = []
+    open.ledger.committed$.subscribe(() => {
+      if (echoes.length === 0) echoes.push(append(open, 'echo', 0, 'echo'))
+    })
+    open.storage.isBroken = false
+    vi.advanceTimersByTime(1000)
+    expect(await append(open, 'b', 0, 'the call that starts the recovery')).toBe('unavailable')
+    await open.ledger.settled()
+    expect(await Promise.all(echoes)).toEqual(['resolved'])
+    expect(texts(await checkLedger(open))).toEqual(['one', 'two', 'echo'])
+  })
+
+  test('or that has lost what was acknowledged, stays unavailable', async () => {
+    const open = await openLedger()
+    const { storage } = open
+    const before = open.ledger.frontier
+    await append(open, 'a', 0, 'one')
+    const { reopen } = storage
+    storage.reopen = async () => {
+      await reopen()
+      const batch = storage.batch()
+      batch.put(frontierKey, before)
+      await batch.write()
+    }
+    storage.faults = ['not stored']
+    expect(await append(open, 'a', 1, 'two')).toBe('unavailable')
+    expect(open.ledger.isWritable).toBe(false)
+    expect(open.ledger.size).toBe(1)
+    expect(await append(open, 'b', 0, 'x')).toBe('unavailable')
   })
 
   test('is closed all the same, also while it is tried again', async () => {

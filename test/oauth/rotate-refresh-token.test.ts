@@ -139,6 +139,7 @@ describe('section 6: the scope of the new access token', () => {
       tokenIssued('first', { scopes: ['read'] }),
     ])
     expect(outcome(() => rotate(readOnly, { scope: 'write' }))).toMatch(/^invalid_scope: /)
+    expect(outcome(() => rotate(readOnly, { scope: 'read write' }))).toMatch(/^invalid_scope: /)
     expect(outcome(() => rotate(readOnly, { scope: 'a"b' }))).toBe('invalid_scope: scope is malformed')
   })
 })

@@ -25,7 +25,9 @@ export function logoutRoute(
     return reply.header('cache-control', 'no-store').redirect(location, 303)
   }
   // It changes something, so a HEAD request is not answered like a GET (RFC 9110 section 9.2.1).
-  app.get('/oauth/logout', { exposeHeadRoute: false }, (request, reply) => withToken(request, reply, parameters(request.query)))
+  app.get('/oauth/logout', { exposeHeadRoute: false }, (request, reply) =>
+    withToken(request, reply, parameters(request.query)),
+  )
   app.post('/oauth/logout', {
     preHandler: (request, reply, done) =>
       parameters(request.body).access_token === undefined ? app.csrfProtection(request, reply, done) : done(),

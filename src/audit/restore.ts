@@ -1,0 +1,118 @@
+/**
+ * Restoring a backup: it is copied beside the place where it shall be, the copy is verified as a whole, and only
+ * then it gets its name. The backup itself is not even opened, so it may lie on a medium that cannot be written.
+ */
+import { cp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { renameDurably, writeDurably } from '../ledger/durable-file.ts'
+import { openStorage } from '../ledger/storage.ts'
+import type { VerifyMessage } from './authority.ts'
+import { BackupError, type BackupManifest, backupParts } from './backup.ts'
+import { type Verification, verifyLedger } from './verify.ts'
+
+export interface RestorePlace {
+  /** The ledger's folder: absent or empty. */
+  ledger: string
+  /** The copy of the last checkpoint outside LevelDB: absent. */
+  checkpointFile: string
+}
+
+export interface RestoreOptions {
+  verifyMessage: VerifyMessage
+  onProgress?: (done: number, total: number) => void
+}
+
+/**
+ * @throws BackupError exists, where there is a ledger already; malformed, where this is no backup; damaged, where it
+ * does not hold, with the first fault
+ */
+export async function restoreBackup(
+  directory: string,
+  place: RestorePlace,
+  { verifyMessage, onProgress }: RestoreOptions,
+): Promise<{ manifest: BackupManifest; verification: Verification }> {
+  await assertEmpty(place)
+  const parts = backupParts(directory)
+  const manifest = readManifest(directory, await textOf(parts.manifest))
+  const note = await textOf(parts.checkpoint)
+  if ((note === undefined) !== (manifest.checkpointSize === null))
+    throw new BackupError('malformed', `${directory}: its checkpoint file is not as the manifest says`)
+  const copy = `${place.ledger}.restoring`
+  await rm(copy, { recursive: true, force: true })
+  try {
+    await cp(parts.ledger, copy, { recursive: true }).catch((cause) => {
+      throw new BackupError('malformed', `${parts.ledger} cannot be read`, { cause })
+    })
+    const storage = await openStorage(copy)
+    let verification: Verification
+    try {
+      verification = await verifyLedger(storage, {
+        verifyMessage,
+        rows: true,
+        ...(note !== undefined && { savedCheckpoints: [{ source: parts.checkpoint, note }] }),
+        ...(onProgress && { onProgress }),
+      })
+    } finally {
+      await storage.close()
+    }
+    assertWhole(directory, manifest, verification)
+    // Dying between the two leaves the ledger without the file beside it, which the next checkpoint writes.
+    await renameDurably(copy, place.ledger)
+    if (note !== undefined) await writeDurably(place.checkpointFile, note)
+    return { manifest, verification }
+  } catch (error) {
+    await rm(copy, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function assertEmpty({ ledger, checkpointFile }: RestorePlace): Promise<void> {
+  const files = await readdir(ledger).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  if (files.length > 0) throw new BackupError('exists', `there is a ledger in ${ledger} already`)
+  if (await stat(checkpointFile).catch(() => undefined))
+    throw new BackupError('exists', `there is a checkpoint of another ledger already: ${checkpointFile}`)
+}
+
+const textOf = (file: string): Promise<string | undefined> =>
+  readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+    throw error
+  })
+
+function readManifest(directory: string, text: string | undefined): BackupManifest {
+  if (text === undefined)
+    throw new BackupError('malformed', `${directory} is no backup: it has no manifest.json`)
+  let manifest: Partial<BackupManifest>
+  try {
+    manifest = JSON.parse(text)
+  } catch (cause) {
+    throw new BackupError('malformed', `${directory}: its manifest is no JSON`, { cause })
+  }
+  const { version, size, root, checkpointSize } = manifest
+  if (version !== 1)
+    throw new BackupError(
+      'malformed',
+      `${directory}: version ${version} of backups is not known to this program`,
+    )
+  if (!Number.isSafeInteger(size) || typeof root !== 'string' || checkpointSize === undefined)
+    throw new BackupError('malformed', `${directory}: its manifest is incomplete`)
+  return manifest as BackupManifest
+}
+
+function assertWhole(directory: string, manifest: BackupManifest, verification: Verification): void {
+  const { faults, events, root } = verification
+  const [fault] = faults
+  if (fault)
+    throw new BackupError(
+      'damaged',
+      `${directory} is damaged, nothing was restored: ${fault.kind}${fault.position === null ? '' : ` at position ${fault.position}`}: ${fault.detail}`,
+    )
+  if (events !== manifest.size || root !== manifest.root)
+    throw new BackupError(
+      'damaged',
+      `${directory} is damaged, nothing was restored: it has ${events} events with root ${root}, ` +
+        `but its manifest says ${manifest.size} with root ${manifest.root}`,
+    )
+}
