@@ -1,7 +1,7 @@
 /** The composition root: opens every room and hands each what it needs. */
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger } from 'fastify'
 import { interval } from 'rxjs'
 import { type Connection, connectTo } from './admin/connection.ts'
 import { listenOnControlSocket } from './admin/control-socket.ts'
@@ -13,6 +13,7 @@ import { derivedIssuer } from './config/settings.ts'
 import { type Core, openCore } from './core.ts'
 import { DevNodeError } from './devnode/errors.ts'
 import { type DevNode, type DevNodeSettings, openDevNode } from './devnode/node.ts'
+import { gracefulClose } from './graceful-close.ts'
 import type { Health } from './http/routes/health.ts'
 import { createHttpServer } from './http/server.ts'
 import { publishedLog } from './ledger/published-log.ts'
@@ -24,9 +25,6 @@ import { receiptSource } from './receipts.ts'
 
 /** What the embedded node keeps each server key at. */
 const developmentFundsSats = 10n * 100_000_000n
-
-/** How long a request under way may hold up the end. */
-const longestClosingMs = 10_000
 
 export interface AppOptions {
   loaded: LoadedSettings
@@ -149,7 +147,7 @@ export async function openApp({
     closing.push(
       () => checkpoints.sign(),
       () => anchorer.stop(),
-      () => closeHttp(http),
+      gracefulClose(http),
     )
     await listen(() => http.listen({ host, port: settings.server.port }), settings.server.port)
     const { port } = http.server.address() as AddressInfo
@@ -265,20 +263,6 @@ function healthOf({ context: { ledger } }: Core, anchorer: Anchorer, { anchors }
     isReady: ledger.isWritable,
     ledger: { position: ledger.size },
     anchors: { ...anchors, node: anchorer.status().node },
-  }
-}
-
-/** Takes no new request, lets those under way end, and waits for no client that keeps its connection open. */
-async function closeHttp(http: FastifyInstance): Promise<void> {
-  const { server } = http
-  // Node closes the idle ones once, at the beginning: a connection may become idle later.
-  const closingIdle = setInterval(() => server.closeIdleConnections(), 50)
-  const closingAll = setTimeout(() => server.closeAllConnections(), longestClosingMs)
-  try {
-    await http.close()
-  } finally {
-    clearInterval(closingIdle)
-    clearTimeout(closingAll)
   }
 }
 

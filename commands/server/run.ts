@@ -20,6 +20,10 @@ export default class ServerRun extends OperatorCommand {
       this.log('Server started')
       return
     }
+    // From here on, so that a server that is told to stop while it starts ends as any other.
+    const asked = new Promise<void>((resolve) => {
+      process.once('SIGTERM', resolve).once('SIGINT', resolve)
+    })
     const app = await serve({
       loaded,
       paths,
@@ -30,9 +34,7 @@ export default class ServerRun extends OperatorCommand {
       now: this.now,
     })
     this.log(`Server started: ${app.issuer}`)
-    await new Promise<void>((resolve) => {
-      process.once('SIGTERM', resolve).once('SIGINT', resolve)
-    })
+    await asked
     await app.close()
     this.log('Server stopped')
   }

@@ -124,7 +124,16 @@ export const provenAnchor = ({ raw, block }: NonNullable<SignedTree['anchor']>):
   block: { header: block.header, index: block.index, branch: [...block.branch] },
 })
 
-async function treeWith(reader: StorageReader, position: number, unanchored: boolean): Promise<SignedTree> {
+/**
+ * The tree that shows an event: the first that is anchored, or signed where that is enough.
+ *
+ * @throws ReceiptError; LedgerError damaged
+ */
+export async function treeWith(
+  reader: StorageReader,
+  position: number,
+  unanchored: boolean,
+): Promise<SignedTree> {
   const size = await logSize(reader)
   if (position >= size)
     throw new ReceiptError(

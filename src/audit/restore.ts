@@ -2,7 +2,8 @@
  * Restoring a backup: it is copied beside the place where it shall be, the copy is verified as a whole, and only
  * then it gets its name. The backup itself is not even opened, so it may lie on a medium that cannot be written.
  */
-import { cp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { cp, open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { renameDurably, writeDurably } from '../ledger/durable-file.ts'
 import { openStorage } from '../ledger/storage.ts'
 import type { VerifyMessage } from './authority.ts'
@@ -55,6 +56,7 @@ export async function restoreBackup(
       await storage.close()
     }
     assertWhole(directory, manifest, verification)
+    await syncFiles(copy)
     // Dying between the two leaves the ledger without the file beside it, which the next checkpoint writes.
     await renameDurably(copy, place.ledger)
     if (note !== undefined) await writeDurably(place.checkpointFile, note)
@@ -80,6 +82,18 @@ const textOf = (file: string): Promise<string | undefined> =>
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
     throw error
   })
+
+/** What was copied is on disk before it gets its name. */
+async function syncFiles(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const file = await open(join(folder, name), 'r')
+    try {
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+}
 
 function readManifest(directory: string, text: string | undefined): BackupManifest {
   if (text === undefined)

@@ -71,6 +71,11 @@ export class Checkpoints {
     return checkpoints
   }
 
+  /** The public key that the checkpoints are signed for now, as a C2SP verifier key. */
+  get verifierKey(): string {
+    return this.#signer.verifierKey
+  }
+
   get last(): SignedCheckpoint | undefined {
     return this.#last
   }

@@ -7,6 +7,8 @@ import { readTile } from './tree-writer.ts'
 export interface PublishedLog {
   /** The last signed checkpoint as a note; undefined before the first. */
   checkpoint(): string | undefined
+  /** The key of the checkpoints (C2SP verifier key). As trustworthy as the connection: compare it by another way. */
+  verifierKey(): string
   /**
    * A tile by its path, `tile/<L>/<N>` or `tile/<L>/<N>.p/<W>`; undefined where the last checkpoint's tree has no
    * such tile. What is served for a path never changes.
@@ -19,9 +21,10 @@ export interface PublishedLog {
 /** Records are not published: hashes tell nothing but that there is an event. */
 export const publishedLog = (
   storage: Pick<Storage, 'get'>,
-  checkpoints: Pick<Checkpoints, 'last'>,
+  checkpoints: Pick<Checkpoints, 'last' | 'verifierKey'>,
 ): PublishedLog => ({
   checkpoint: () => checkpoints.last?.note,
+  verifierKey: () => checkpoints.verifierKey,
   tile(path) {
     const tile = parseTilePath(path)
     const size = checkpoints.last?.checkpoint.size ?? 0

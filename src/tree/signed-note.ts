@@ -32,6 +32,8 @@ export interface NoteVerifier {
 export interface NoteSigner {
   readonly name: string
   readonly keyId: number
+  /** The public key as text. */
+  readonly verifierKey: string
   sign(text: Buffer): Buffer
 }
 
@@ -40,20 +42,25 @@ const SIGNATURE_PREFIX = '\u2014 '
 /** "MUST accept at least up to 16 signatures"; Go's golang.org/x/mod/sumdb/note stops at 100. */
 const MAX_SIGNATURES = 100
 
-/** "key ID = SHA-256(key name || 0x0A || 0x01 || 32-byte Ed25519 public key)[:4]" */
-export function ed25519KeyId(name: string, publicKey: Uint8Array): number {
-  const input = Buffer.concat([Buffer.from(`${name}\n`), Buffer.of(ED25519_TYPE), publicKey])
+/** "key ID = SHA-256(key name || 0x0A || 0x01 || 32-byte Ed25519 public key)[:4]"; other types in place of 0x01 */
+export function ed25519KeyId(name: string, publicKey: Uint8Array, type: number = ED25519_TYPE): number {
+  const input = Buffer.concat([Buffer.from(`${name}\n`), Buffer.of(type), publicKey])
   return digest('sha256', input, 'buffer').readUInt32BE()
 }
 
 export function ed25519Signer(name: string, privateKey: KeyObject): NoteSigner {
-  assertName(name, 'invalid_key')
+  assertKeyName(name, 'invalid_key')
   const keyId = ed25519KeyId(name, ed25519PublicKeyBytes(privateKey))
-  return { name, keyId, sign: (text) => sign(null, text, privateKey) }
+  return {
+    name,
+    keyId,
+    verifierKey: formatVerifierKey(name, privateKey),
+    sign: (text) => sign(null, text, privateKey),
+  }
 }
 
 export function ed25519Verifier(name: string, publicKey: KeyObject): NoteVerifier {
-  assertName(name, 'invalid_key')
+  assertKeyName(name, 'invalid_key')
   return {
     name,
     keyId: ed25519KeyId(name, ed25519PublicKeyBytes(publicKey)),
@@ -62,9 +69,9 @@ export function ed25519Verifier(name: string, publicKey: KeyObject): NoteVerifie
 }
 
 /** `name+hash+base64(type || public key)`, as Go's golang.org/x/mod/sumdb/note writes it. */
-export function formatVerifierKey(name: string, publicKey: KeyObject): string {
-  assertName(name, 'invalid_key')
-  const bytes = ed25519PublicKeyBytes(publicKey)
+export function formatVerifierKey(name: string, key: KeyObject): string {
+  assertKeyName(name, 'invalid_key')
+  const bytes = ed25519PublicKeyBytes(key)
   const material = Buffer.concat([Buffer.of(ED25519_TYPE), bytes]).toString('base64')
   return `${name}+${formatKeyId(ed25519KeyId(name, bytes))}+${material}`
 }
@@ -155,12 +162,12 @@ function parseSignatureLine(line: string): NoteSignature {
   const bytes = base64 === undefined ? undefined : decodeBase64(base64)
   if (name === undefined || bytes === undefined || bytes.length < 5)
     throw malformed('a signature line is unreadable')
-  assertName(name, 'malformed_note')
+  assertKeyName(name, 'malformed_note')
   return { name, keyId: bytes.readUInt32BE(), signature: bytes.subarray(4) }
 }
 
 /** "Key names MUST be non-empty and MUST NOT contain any Unicode spaces or plus (U+002B) characters." */
-function assertName(name: string, code: 'invalid_key' | 'malformed_note'): void {
+export function assertKeyName(name: string, code: 'invalid_key' | 'malformed_note'): void {
   if (!/^[^\p{White_Space}\p{Surrogate}+]+$/u.test(name) || hasControlCharacter(name))
     throw new TreeError(code, 'a key name is not empty and has no space and no plus')
 }

@@ -217,9 +217,21 @@ describe('SIGTERM', () => {
     await once(socket, 'connect')
     const closed = once(socket, 'close')
     await isActive(server.url, 'cs_at_unknown')
+    const startedMs = performance.now()
     expect((await server.stop()).code).toBe(0)
     await closed
+    // Requests under way may take ten seconds; nothing is under way here.
+    expect(performance.now() - startedMs).toBeLessThan(9000)
     await server.restart()
+  })
+
+  it('while the server starts: it ends as any other', async () => {
+    const home = makeConfiguredHome()
+    const child = home.run(['server', 'run', '--profile', 'test'])
+    await eventually('the server is starting', () => existsSync(home.paths.pidFile))
+    child.kill('SIGTERM')
+    expect((await child.finished).code).toBe(0)
+    await expectNothingRuns(home)
   })
 
   it('SIGINT ends it the same way', async () => {

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { registerClient } from '../../src/admin/administration.ts'
-import { runProgram } from '../commands/program.ts'
-import { type AnchoringApp, openAnchoringApp } from '../support/anchoring-app.ts'
+import { type AnchoringApp, openAnchoringApp, runBuilt } from '../support/anchoring-app.ts'
 import { type ClientSecret, type FormAnswer, issueToken, postForm } from '../support/oauth-requests.ts'
 
 const client = (clientId: string): ClientSecret => ({ clientId, clientSecret: `secret of ${clientId}` })
@@ -27,7 +26,7 @@ describe('receipts', () => {
     postForm(app.issuer, '/ledger/receipts', { token: text }, by)
 
   /** As somebody with nothing but the file. */
-  const verify = (...words: string[]) => runProgram(['audit', 'verify-receipt', ...words])
+  const verify = (...words: string[]) => runBuilt(['audit', 'verify-receipt', ...words])
 
   beforeAll(async () => {
     app = await openAnchoringApp()

@@ -1,7 +1,8 @@
-/** The whole server in this process, anchoring on its development node, and the program from its sources beside it. */
+/** The whole server in this process, anchoring on its development node, and the built program beside it. */
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import fastify from 'fastify'
 import type { Administrator } from '../../src/admin/administration.ts'
 import { connectTo } from '../../src/admin/connection.ts'
@@ -9,8 +10,19 @@ import { type App, openApp } from '../../src/app.ts'
 import { createPrivateKey } from '../../src/chain/keys.ts'
 import { homePaths } from '../../src/config/home.ts'
 import { loadSettings } from '../../src/config/load.ts'
-import { runProgram } from '../commands/program.ts'
-import type { Finished } from '../terminal/child-process.ts'
+import { type Finished, start } from '../terminal/child-process.ts'
+
+const program = fileURLToPath(new URL('../../bin/coinstack-signon', import.meta.url))
+
+/** Runs the built program to its end. */
+export function runBuilt(
+  words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  const child = start(process.execPath, [program, ...words], environment)
+  child.endInput()
+  return child.finished
+}
 
 export interface AnchoringApp {
   home: string
@@ -62,7 +74,7 @@ export async function openAnchoringApp(): Promise<AnchoringApp> {
     issuer: app.issuer,
     serverAddress: serverKey.address,
     administrator: { connection, key, now: Date.now },
-    cli: (...words) => runProgram(words, { environment }),
+    cli: (...words) => runBuilt(words, environment),
     async anchored() {
       for (const end = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
         const { anchors } = app!.monitor()

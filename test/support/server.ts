@@ -108,7 +108,7 @@ export function startProcess(words: readonly string[], environment: Environment 
 export async function eventually<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,
-  limitMs = 60_000,
+  limitMs = 45_000,
 ): Promise<T> {
   for (const end = Date.now() + limitMs; ; await delay(50)) {
     const answer = await ask()
