@@ -4,7 +4,6 @@ import { Flags } from '@oclif/core'
 import type { Administrator } from './admin/administration.ts'
 import { type Connection, ControlError } from './admin/connection.ts'
 import { administratorKey } from './admin/keys.ts'
-import { connect } from './app.ts'
 import { type HomePaths, homePaths, resolveHome } from './config/home.ts'
 import { type LoadedSettings, loadSettings } from './config/load.ts'
 import { packageRoot } from './config/package-root.ts'
@@ -56,6 +55,8 @@ export abstract class OperatorCommand extends BaseCommand {
     use: (connection: Connection) => Promise<T>,
   ): Promise<T> {
     const paths = this.paths(flags.home)
+    // Half a second of modules that most commands do not need.
+    const { connect } = await import('./app.ts')
     const connection = await connect(() => this.load(paths, flags.profile), paths, programVersion(), this.now)
     try {
       return await use(connection)

@@ -140,7 +140,7 @@ describe('altered', () => {
       // Every byte of the manifest, and of the others, which their hashes guard, a spread of them.
       const step = name === 'manifest.json' ? 1 : Math.max(1, Math.floor(original.length / 60))
       for (let at = 0; at < original.length; at += step)
-        for (const bit of [0x01, 0x20]) {
+        for (const bit of name === 'manifest.json' ? [0x01] : [0x01, 0x20]) {
           const bytes = Buffer.from(original)
           bytes[at]! ^= bit
           await writeFile(join(copy, name), bytes)

@@ -1,0 +1,54 @@
+/** Bundles as the auditor asks for them and checks them, and what the check came to, for people. */
+import type { Connection } from './admin/connection.ts'
+import type { VerifyMessage } from './audit/authority.ts'
+import type { Manifest } from './audit/bundle.ts'
+import { type BundleVerdict, checkBundle } from './audit/bundle-check.ts'
+import { type ExportOptions, exportBundle } from './audit/bundle-export.ts'
+import { stationNames } from './audit/stations.ts'
+import { verifyMessage } from './chain/message.ts'
+
+const verifySignature: VerifyMessage = (address, text, signature) => verifyMessage(text, address, signature)
+
+/** @throws ProofFileError exists; ReceiptError; LedgerError damaged or unavailable */
+export const writeBundle = (
+  { reader }: Pick<Connection, 'reader'>,
+  directory: string,
+  options: Omit<ExportOptions, 'verifyMessage'>,
+): Promise<Manifest> => exportBundle(reader, directory, { ...options, verifyMessage: verifySignature })
+
+/** @throws ProofFileError malformed, unknown_version */
+export const verifyBundle = (
+  directory: string,
+  { administrator, servers }: { administrator?: string | undefined; servers?: readonly string[] | undefined },
+): Promise<BundleVerdict> =>
+  checkBundle(directory, {
+    verifyMessage: verifySignature,
+    trusted: {
+      ...(administrator !== undefined && { administratorAddress: administrator }),
+      ...(servers && { serverAddresses: servers }),
+    },
+  })
+
+/** One line that sums up, a line for each fault, then what holds of the anchors and what is not proved. */
+export function bundleText({
+  manifest,
+  events,
+  checkpoints,
+  servers,
+  faults,
+  stations,
+}: BundleVerdict): string {
+  const { origin, from, to } = manifest
+  const verdict = faults.length === 0 ? 'nothing missing, nothing altered' : `faults: ${faults.length}`
+  return [
+    `positions ${from} to ${to} of ${origin}, events: ${events}, checkpoints: ${checkpoints}: ${verdict}`,
+    `signed by ${servers.length === 0 ? 'nobody' : servers.join(', ')}`,
+    ...faults.map(({ file, detail }) => `FAULT ${file}: ${detail}`),
+    ...stations
+      .filter(({ outcome }) => outcome !== 'failed')
+      .map(
+        ({ station, outcome, about, detail }) =>
+          `${outcome === 'proved' ? 'proved' : 'not proved'}: ${stationNames[station]}: ${about}: ${detail}`,
+      ),
+  ].join('\n')
+}

@@ -1,0 +1,74 @@
+/** `kill -9` while users are erased: each one is erased whole, or not at all. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { rangeOf } from '../../src/ledger/layout.ts'
+import { readEvents } from '../../src/ledger/reader.ts'
+import { projectRows, stateRowKey, usernameRowKey } from '../../src/projections/rows.ts'
+import { eventCodec, openWorld, type World } from '../support/authorization.ts'
+import { checkTree, temporaryFolder } from '../support/ledger.ts'
+
+const program = fileURLToPath(new URL('./killed-eraser.ts', import.meta.url))
+
+async function eraseAndKill(folder: string, round: number, count: number): Promise<string[]> {
+  const child = spawn(process.execPath, ['--import', 'tsx', program, folder, String(round)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const closed = once(child, 'close')
+  const lines: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line)
+    if (lines.length === count) child.kill('SIGKILL')
+  }
+  expect(await closed).toEqual([null, 'SIGKILL'])
+  return lines
+}
+
+/** @returns the erased subjects */
+async function checkWholeness({ storage, ledger }: World): Promise<Set<string>> {
+  await checkTree(ledger)
+  const registered = new Set<string>()
+  const erased = new Set<string>()
+  const sides = new Set<string>()
+  const rows = new Map<string, Buffer>()
+  for await (const recorded of readEvents(storage, eventCodec, 0, ledger.size)) {
+    const { event } = recorded
+    if (event.type === 'user.registered') registered.add(event.subject)
+    if (event.type === 'user.erased') erased.add(event.subject)
+    if ('side' in event && 'subject' in event && Object.keys(event.side).length > 0)
+      sides.add(`${event.type} ${event.subject}`)
+    projectRows(recorded, {
+      get: (key) => rows.get(key.toString('hex')),
+      put: (key, value) => void rows.set(key.toString('hex'), value),
+      del: (key) => void rows.delete(key.toString('hex')),
+    })
+  }
+  for (const subject of registered) {
+    const isErased = erased.has(subject)
+    expect(sides.has(`user.registered ${subject}`)).toBe(!isErased)
+    if (isErased) expect(sides).not.toContain(`session.started ${subject}`)
+    expect(ledger.row(usernameRowKey(`name of ${subject}`)) === undefined).toBe(isErased)
+    expect(ledger.row(stateRowKey(`user:${subject}`))!.includes('name of')).toBe(!isErased)
+  }
+  let count = 0
+  for await (const [key, value] of storage.entries(rangeOf('row'))) {
+    expect(rows.get(key.toString('hex', 1))?.equals(value)).toBe(true)
+    count++
+  }
+  expect(count).toBe(rows.size)
+  return erased
+}
+
+test('after each of several kills', async () => {
+  const folder = temporaryFolder()
+  const acknowledged: string[] = []
+  for (const [round, count] of [1, 3, 20, 60].entries()) {
+    acknowledged.push(...(await eraseAndKill(folder, round, count)))
+    const world = await openWorld({ folder })
+    const erased = await checkWholeness(world)
+    for (const subject of acknowledged) expect(erased).toContain(subject)
+    await world.ledger.close()
+  }
+})
