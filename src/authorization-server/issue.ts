@@ -6,7 +6,7 @@ import type { TokenUseCase } from './token.ts'
 
 export const issue: TokenUseCase = async ({ ledger, secrets, settings, now }, client, form) => {
   const nowMs = now()
-  const tokens = secrets.createTokens()
+  const tokens = { access: secrets.create('access') }
   const { events, answer } = issueToClient(client, form.scope, tokens, lifetimesOf(client, settings), nowMs)
   // The stream is new and its name random: there is no state to load and no race to lose.
   await ledger.append(streamOf.grant(secrets.identifier()), 0, events, nowMs)

@@ -4,9 +4,10 @@
  * A right answer is remembered by keyed hash, so that issuing does not pay 9 ms of argon2 each time; the key
  * lives as long as the process and the memory of a secret as long as its argon2 hash.
  */
-import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { hash as argon2, verify } from '@node-rs/argon2'
 import QuickLRU from 'quick-lru'
+import { KeyedHash } from './keyed-hash.ts'
 
 /** OWASP's smallest recommended setting: 19 MiB, two passes, one lane. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
@@ -15,9 +16,9 @@ const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 export const hashSecret = (secret: string): Promise<string> => argon2(secret, cost)
 
 export class SecretChecker {
-  readonly #key: KeyObject = createSecretKey(randomBytes(32))
+  readonly #keyed = new KeyedHash(randomBytes(32))
   /** argon2 hash -> keyed hash of the secret that fits it. */
-  readonly #known = new QuickLRU<string, Buffer>({ maxSize: 10_000 })
+  readonly #known = new QuickLRU<string, string>({ maxSize: 10_000 })
   readonly #underWay = new Map<string, Promise<boolean>>()
   /** Checked where there is nothing to check against, so that the time does not tell (user enumeration). */
   readonly #decoy: Promise<string> = hashSecret(randomBytes(16).toString('hex'))
@@ -26,10 +27,10 @@ export class SecretChecker {
   check(secretHash: string | undefined, secret: string): boolean | Promise<boolean> {
     if (secretHash === undefined)
       return this.#decoy.then((decoy) => this.check(decoy, secret)).then(() => false)
-    const keyed = createHmac('sha256', this.#key).update(secret).digest()
-    const known = this.#known.get(secretHash)
-    if (known && timingSafeEqual(known, keyed)) return true
-    const id = `${secretHash} ${keyed.toString('base64')}`
+    const keyed = this.#keyed.of(secret)
+    // How long this comparison takes tells nothing: who guesses cannot compute the keyed hash of a guess.
+    if (this.#known.get(secretHash) === keyed) return true
+    const id = `${secretHash} ${keyed}`
     const running = this.#underWay.get(id)
     if (running) return running
     const checked = verify(secretHash, secret)

@@ -1,7 +1,8 @@
 /** Random tokens, and the successors of refresh tokens. */
-import { createHmac, createSecretKey, type KeyObject, randomFillSync } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import type { FreshTokens } from '../oauth/grants/token-answer.ts'
 import { formatToken, hashToken, type TokenKind } from '../oauth/token-format.ts'
+import { KeyedHash } from './keyed-hash.ts'
 
 export interface SecretToken {
   token: string
@@ -13,13 +14,13 @@ const poolBytes = 8192
 const secretBytes = 32
 
 export class TokenSecrets {
-  readonly #successorKey: KeyObject
+  readonly #successor: KeyedHash
   readonly #pool = Buffer.alloc(poolBytes)
   #used = poolBytes
 
   /** @param successorKey 32 secret bytes; the servers of one ledger share them */
   constructor(successorKey: Buffer) {
-    this.#successorKey = createSecretKey(successorKey)
+    this.#successor = new KeyedHash(successorKey)
   }
 
   /** A new token of 256 random bits. */
@@ -41,11 +42,7 @@ export class TokenSecrets {
    * again though nothing but their hashes was ever stored.
    */
   successorsOf(refreshToken: string): FreshTokens {
-    const derive = (kind: 'access' | 'refresh') =>
-      named(
-        kind,
-        createHmac('sha256', this.#successorKey).update(`${kind} ${refreshToken}`).digest('base64url'),
-      )
+    const derive = (kind: 'access' | 'refresh') => named(kind, this.#successor.of(`${kind} ${refreshToken}`))
     return { access: derive('access'), refresh: derive('refresh') }
   }
 

@@ -42,6 +42,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     loggerInstance: logger,
     // What happened stands in the ledger; addresses may carry tokens and are not logged.
     logController: new LogController({ disableRequestLogging: true }),
+    // No line of a request's beginning or end: then its lines need no number of their own, nor a logger each.
+    childLoggerFactory: (log) => log,
     bodyLimit: bodyLimitBytes,
     trustProxy,
     forceCloseConnections: 'idle',

@@ -207,17 +207,16 @@ export class Ledger<E> {
   }
 
   #encode(stream: string, expectedVersion: number, events: readonly E[], nowMs: number, salt?: Buffer) {
-    const writes = new Map<string, [Buffer, Buffer | undefined]>()
-    const set = (key: Buffer, value: Buffer | undefined) =>
-      void writes.set(key.toString('latin1'), [key, value])
+    // In order: a later write of the same key is the one that counts, here and in the batch.
+    const writes: [key: Buffer, value: Buffer | undefined][] = []
     const rows: Rows = {
       get: (key) => {
         const full = rowKey(key)
-        const written = writes.get(full.toString('latin1'))
+        const written = writes.findLast(([writtenKey]) => writtenKey.equals(full))
         return written ? written[1] : this.storage.get(full)
       },
-      put: (key, value) => set(rowKey(key), value),
-      del: (key) => set(rowKey(key), undefined),
+      put: (key, value) => void writes.push([rowKey(key), value]),
+      del: (key) => void writes.push([rowKey(key), undefined]),
     }
     const records: Buffer[] = []
     const recorded = events.map((event, index): RecordedEvent<E> => {
@@ -233,17 +232,16 @@ export class Ledger<E> {
         stream,
         version,
         body,
-        ...(sideRecord && { commitment: hash('sha256', sideRecord, 'buffer') }),
+        commitment: sideRecord && hash('sha256', sideRecord, 'buffer'),
       })
       const result = { position, timeMs, stream, version, event }
       records.push(record)
-      set(eventKey(position), record)
-      set(streamKey(stream, version), encodePosition(position))
-      if (sideRecord) set(sideKey(position), sideRecord)
+      writes.push([eventKey(position), record], [streamKey(stream, version), encodePosition(position)])
+      if (sideRecord) writes.push([sideKey(position), sideRecord])
       this.#project(result, rows)
       return result
     })
-    return { recorded, records, writes: writes.values() }
+    return { recorded, records, writes }
   }
 
   /** Waits one turn of the event loop, so that all requests of this turn share one fsync. */

@@ -27,7 +27,7 @@ export interface EventRecord {
   version: number
   body: Buffer
   /** SHA-256(salt ‖ side record), where the event has one. */
-  commitment?: Buffer
+  commitment?: Buffer | undefined
 }
 
 /** Encodes a record. Positions and times are safe integers; the stream name has 1 to 255 bytes, none of them 0. */
@@ -70,6 +70,6 @@ export function decodeRecord(bytes: Buffer): EventRecord {
     version: bytes.readUInt32BE(17),
     stream: bytes.toString('utf8', headerBytes, streamEnd),
     body: bytes.subarray(bodyStart),
-    ...(flags & hasCommitment && { commitment: bytes.subarray(streamEnd, bodyStart) }),
+    commitment: flags & hasCommitment ? bytes.subarray(streamEnd, bodyStart) : undefined,
   }
 }

@@ -10,7 +10,7 @@ export interface ClientCredentials {
 
 /** application/x-www-form-urlencoded decoding of one value (RFC 6749 appendix B). */
 function formDecode(text: string): string {
-  return decodeURIComponent(text.replaceAll('+', ' '))
+  return /[+%]/.test(text) ? decodeURIComponent(text.replaceAll('+', ' ')) : text
 }
 
 /**

@@ -59,31 +59,33 @@ export function evolveGrant(state: Grant | undefined, { event, timeMs }: Recorde
       }
     case 'code.redeemed':
       return state && { ...state, code: state.code && { ...state.code, redeemed: true } }
-    case 'token.issued':
-      return {
-        ...(state ?? {
-          clientId: event.clientId,
-          clientVersion: event.clientVersion,
-          grantType: event.grantType,
-          subject: event.subject,
-          session: null,
-          scopes: event.scopes,
-          issuedAtSeconds: seconds,
-          code: null,
-          rotated: null,
-          ended: null,
-        }),
-        access: {
-          hash: event.accessTokenHash,
-          scopes: event.scopes,
-          issuedAtSeconds: seconds,
-          expiresAtSeconds: event.accessExpiresAtSeconds,
-        },
-        refresh:
-          event.refreshTokenHash === null
-            ? null
-            : { hash: event.refreshTokenHash, expiresAtSeconds: event.refreshExpiresAtSeconds ?? 0 },
+    case 'token.issued': {
+      const access = {
+        hash: event.accessTokenHash,
+        scopes: event.scopes,
+        issuedAtSeconds: seconds,
+        expiresAtSeconds: event.accessExpiresAtSeconds,
       }
+      const refresh =
+        event.refreshTokenHash === null
+          ? null
+          : { hash: event.refreshTokenHash, expiresAtSeconds: event.refreshExpiresAtSeconds ?? 0 }
+      if (state) return { ...state, access, refresh }
+      return {
+        clientId: event.clientId,
+        clientVersion: event.clientVersion,
+        grantType: event.grantType,
+        subject: event.subject,
+        session: null,
+        scopes: event.scopes,
+        issuedAtSeconds: seconds,
+        code: null,
+        access,
+        refresh,
+        rotated: null,
+        ended: null,
+      }
+    }
     case 'token.refreshed':
       if (!state?.refresh) return state
       return {

@@ -28,8 +28,10 @@ export function liveToken(
     return undefined
   if (isOwnerGone(grant, user)) return undefined
   const { access, refresh } = grant
-  if (access && isAccessTokenLive(grant, hash, nowMs))
-    return { kind: 'access', grant, client, user, ...access }
+  if (access && isAccessTokenLive(grant, hash, nowMs)) {
+    const { scopes, expiresAtSeconds, issuedAtSeconds } = access
+    return { kind: 'access', grant, client, user, scopes, expiresAtSeconds, issuedAtSeconds }
+  }
   if (grant.ended === null && refresh?.hash === hash && nowMs < refresh.expiresAtSeconds * 1000)
     return {
       kind: 'refresh',
@@ -61,18 +63,19 @@ export interface Introspection {
 export function introspection(token: LiveToken | undefined, issuer: string): Introspection {
   if (!token) return { active: false }
   const { grant, client, user } = token
-  return {
+  const answer: Introspection = {
     active: true,
     scope: token.scopes.join(' '),
     client_id: grant.clientId,
-    ...(user?.username !== undefined && { username: user.username }),
     token_type: token.kind === 'access' ? 'bearer' : 'refresh_token',
     exp: token.expiresAtSeconds,
     iat: token.issuedAtSeconds,
     sub: grant.subject ?? grant.clientId,
-    ...(client.metadata.resourceIds.length > 0 && { aud: client.metadata.resourceIds }),
     iss: issuer,
   }
+  if (user?.username !== undefined) answer.username = user.username
+  if (client.metadata.resourceIds.length > 0) answer.aud = client.metadata.resourceIds
+  return answer
 }
 
 /** The answer of 1.1's `/oauth/check_token`. */

@@ -18,10 +18,12 @@ export interface PositionalCodec {
   encode(value: object, count?: number): Buffer
   /** @throws RangeError for bytes that are no row of the table */
   decode(bytes: Uint8Array): Record<string, unknown>
+  /** For a field of another row that is such a row itself. */
+  readonly field: FieldCodec
 }
 
 /** The CBOR encoding of any JSON-like value. */
-export const encodeCbor = (value: unknown): Buffer => Buffer.from(encoder.encode(value))
+export const encodeCbor = (value: unknown): Buffer => encoder.encode(value)
 
 /** The value in `bytes`; throws on anything that is not one CBOR item. */
 export const decodeCbor = (bytes: Uint8Array): unknown => decoder.decode(bytes)
@@ -34,41 +36,58 @@ function decodeRow(bytes: Uint8Array): unknown {
   }
 }
 
+/** How a field is stored that is not stored as it is. Never sees null, which stays null. */
+export interface FieldCodec {
+  encode(field: never): unknown
+  /** @throws RangeError */
+  decode(stored: unknown): unknown
+}
+
+const hashField: FieldCodec = {
+  encode: (hash: string) => Buffer.from(hash, 'base64url'),
+  decode(stored) {
+    if (!(stored instanceof Uint8Array)) throw new RangeError('a hash is not bytes')
+    return Buffer.from(stored).toString('base64url')
+  },
+}
+
 /**
  * @param fields names in stored order; `name:hash` is base64url text in memory and bytes when stored.
  * `undefined` is stored as null and comes back left out, so that optional fields stay optional.
+ * @param codecs of fields that are rows of their own, by name
  */
 export function positionalCodec(
   fields: readonly string[],
   optional: readonly string[] = [],
+  codecs: Readonly<Record<string, FieldCodec>> = {},
 ): PositionalCodec {
   const columns = fields.map((field) => {
     const [name = '', kind] = field.split(':')
-    return { name, isHash: kind === 'hash', isOptional: optional.includes(name) }
+    return { name, codec: kind === 'hash' ? hashField : codecs[name], isOptional: optional.includes(name) }
   })
+  const toRow = (value: object, count = columns.length): unknown[] => {
+    const row: unknown[] = new Array(count)
+    for (let i = 0; i < count; i++) {
+      const { name, codec } = columns[i]!
+      const field = (value as Record<string, unknown>)[name] ?? null
+      row[i] = field === null || !codec ? field : codec.encode(field as never)
+    }
+    return row
+  }
+  const fromRow = (row: unknown): Record<string, unknown> => {
+    if (!Array.isArray(row) || row.length > columns.length) throw new RangeError('not a row of this table')
+    const value: Record<string, unknown> = {}
+    for (let i = 0; i < columns.length; i++) {
+      const { name, codec, isOptional } = columns[i]!
+      const field = row[i] ?? null
+      if (field === null && isOptional) continue
+      value[name] = field === null || !codec ? field : codec.decode(field)
+    }
+    return value
+  }
   return {
-    encode(value, count = columns.length) {
-      const row: unknown[] = new Array(count)
-      for (let i = 0; i < count; i++) {
-        const { name, isHash } = columns[i]!
-        const field = (value as Record<string, unknown>)[name]
-        row[i] = field == null ? null : isHash ? Buffer.from(field as string, 'base64url') : field
-      }
-      return encodeCbor(row)
-    },
-    decode(bytes) {
-      const row = decodeRow(bytes)
-      if (!Array.isArray(row) || row.length > columns.length) throw new RangeError('not a row of this table')
-      const value: Record<string, unknown> = {}
-      for (let i = 0; i < columns.length; i++) {
-        const { name, isHash, isOptional } = columns[i]!
-        const field = row[i] ?? null
-        if (field === null && isOptional) continue
-        if (field === null || !isHash) value[name] = field
-        else if (field instanceof Uint8Array) value[name] = Buffer.from(field).toString('base64url')
-        else throw new RangeError(`${name} is not bytes`)
-      }
-      return value
-    },
+    encode: (value, count) => encodeCbor(toRow(value, count)),
+    decode: (bytes) => fromRow(decodeRow(bytes)),
+    field: { encode: toRow as FieldCodec['encode'], decode: fromRow },
   }
 }

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { type Finished, start } from '../terminal/child-process.ts'
 
-/** The program from its sources: no build has to be fresh for a test. */
-export const program = fileURLToPath(new URL('../../bin/dev.js', import.meta.url))
+/** The built program: npm test builds it first. */
+export const program = fileURLToPath(new URL('../../bin/coinstack-signon', import.meta.url))
 
 /** Runs the program to its end. */
 export async function runProgram(

@@ -77,6 +77,11 @@ export function redeemCode(
         refreshExpiresAtSeconds: withRefresh ? nowSeconds + lifetimes.refreshSeconds : null,
       },
     ],
-    answer: tokenAnswer(tokens, withRefresh, grant.scopes, lifetimes.accessSeconds),
+    answer: tokenAnswer(
+      tokens.access,
+      withRefresh ? tokens.refresh : undefined,
+      grant.scopes,
+      lifetimes.accessSeconds,
+    ),
   }
 }

@@ -8,7 +8,7 @@ import { type FreshTokens, type TokenAnswer, type TokenLifetimes, tokenAnswer } 
 export function issueToClient(
   client: Client,
   scope: string | undefined,
-  tokens: FreshTokens,
+  { access }: Pick<FreshTokens, 'access'>,
   lifetimes: TokenLifetimes,
   nowMs: number,
 ): { events: readonly Event[]; answer: TokenAnswer } {
@@ -22,12 +22,12 @@ export function issueToClient(
         clientVersion: client.registeredAtVersion,
         subject: null,
         scopes,
-        accessTokenHash: tokens.access.hash,
+        accessTokenHash: access.hash,
         accessExpiresAtSeconds: Math.floor(nowMs / 1000) + lifetimes.accessSeconds,
         refreshTokenHash: null,
         refreshExpiresAtSeconds: null,
       },
     ],
-    answer: tokenAnswer(tokens, false, scopes, lifetimes.accessSeconds),
+    answer: tokenAnswer(access, undefined, scopes, lifetimes.accessSeconds),
   }
 }

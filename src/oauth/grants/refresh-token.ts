@@ -47,7 +47,12 @@ export function rotateRefreshToken(
       const leftSeconds = grant.access.expiresAtSeconds - Math.floor(nowMs / 1000)
       return {
         events: [],
-        answer: tokenAnswer(successors, true, grant.access.scopes, Math.max(leftSeconds, 0)),
+        answer: tokenAnswer(
+          successors.access,
+          successors.refresh,
+          grant.access.scopes,
+          Math.max(leftSeconds, 0),
+        ),
       }
     }
     const { refusal } = refuse('invalid_grant', 'the refresh token was used before; its family is revoked')
@@ -71,6 +76,6 @@ export function rotateRefreshToken(
         refreshExpiresAtSeconds: nowSeconds + lifetimes.refreshSeconds,
       },
     ],
-    answer: tokenAnswer(successors, true, scopes, lifetimes.accessSeconds),
+    answer: tokenAnswer(successors.access, successors.refresh, scopes, lifetimes.accessSeconds),
   }
 }

@@ -8,9 +8,14 @@ export interface TokenAnswer {
 }
 
 /** Fresh tokens and their hashes: randomness is data to a decision. */
+export interface FreshToken {
+  token: string
+  hash: string
+}
+
 export interface FreshTokens {
-  access: { token: string; hash: string }
-  refresh: { token: string; hash: string }
+  access: FreshToken
+  refresh: FreshToken
 }
 
 /** Lifetimes in seconds: the client's own, else the server's. */
@@ -19,15 +24,18 @@ export interface TokenLifetimes {
   refreshSeconds: number
 }
 
-export const tokenAnswer = (
-  tokens: FreshTokens,
-  withRefresh: boolean,
+export function tokenAnswer(
+  access: FreshToken,
+  refresh: FreshToken | undefined,
   scopes: readonly string[],
   expiresInSeconds: number,
-): TokenAnswer => ({
-  access_token: tokens.access.token,
-  token_type: 'bearer',
-  ...(withRefresh && { refresh_token: tokens.refresh.token }),
-  expires_in: expiresInSeconds,
-  scope: scopes.join(' '),
-})
+): TokenAnswer {
+  const answer: TokenAnswer = {
+    access_token: access.token,
+    token_type: 'bearer',
+    expires_in: expiresInSeconds,
+    scope: scopes.join(' '),
+  }
+  if (refresh) answer.refresh_token = refresh.token
+  return answer
+}
