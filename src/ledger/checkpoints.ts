@@ -65,8 +65,10 @@ export class Checkpoints {
     signer: NoteSigner,
   ): Promise<Checkpoints> {
     const checkpoints = new Checkpoints(ledger, file, origin, signer)
-    for await (const [, note] of listAnnex(ledger.storage, checkpointPrefix, { reverse: true, limit: 1 }))
+    for await (const [, note] of listAnnex(ledger.storage, checkpointPrefix, { reverse: true, limit: 1 })) {
       checkpoints.#last = readNote(note.toString())
+      await assertContains(ledger.storage, checkpoints.#last.checkpoint, 'the ledger itself')
+    }
     await assertContainsCheckpointFile(ledger.storage, file)
     return checkpoints
   }
@@ -113,17 +115,22 @@ async function assertContainsCheckpointFile(storage: Storage, file: string): Pro
   } catch (cause) {
     throw new LedgerError('damaged', `the checkpoint file ${file} is malformed`, { cause })
   }
+  await assertContains(storage, checkpoint, file)
+}
+
+/** @param where the checkpoint was found @throws LedgerError damaged, naming both values */
+async function assertContains(storage: Storage, checkpoint: Checkpoint, where: string): Promise<void> {
   const size = await logSize(storage)
   if (size < checkpoint.size)
     throw new LedgerError(
       'damaged',
-      `the ledger has ${size} events, but a checkpoint of ${checkpoint.size} events was signed (${file})`,
+      `the ledger has ${size} events, but a checkpoint of ${checkpoint.size} events was signed (${where})`,
     )
   const root = rootOfSize(storage, checkpoint.size)
   if (!sameHash(root, checkpoint.root))
     throw new LedgerError(
       'damaged',
       `the first ${checkpoint.size} events of the ledger have root ${root.toString('base64')}, ` +
-        `but a checkpoint with root ${checkpoint.root.toString('base64')} was signed (${file})`,
+        `but a checkpoint with root ${checkpoint.root.toString('base64')} was signed (${where})`,
     )
 }

@@ -1,6 +1,7 @@
 /**
  * Look-ups of the durable read models, through a bounded cache that the committed events keep true: every
- * event of a cached stream takes its state one step on, by the same `evolve` that wrote the row.
+ * event of a cached stream takes its state one step on, by the same `evolve` that wrote the row. Only what was
+ * looked up is kept: tokens that nobody asks about would fill memory with garbage that lives long.
  */
 import QuickLRU from 'quick-lru'
 import type { Observable } from 'rxjs'
@@ -88,7 +89,7 @@ export class ReadModels {
   #follow(recorded: Recorded): void {
     const { stream, version } = recorded
     const kind = kindOfStream(stream)
-    const before = version === 0 ? { state: undefined, version: 0 } : this.#states.peek(stream)
+    const before = this.#states.peek(stream)
     if (before?.version === version) this.#states.set(stream, evolveLoaded(kind, before, recorded))
     else this.#states.delete(stream)
   }
