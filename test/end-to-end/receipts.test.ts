@@ -1,6 +1,5 @@
 /** Receipts by the program and over HTTP, of tokens of a real server whose anchors stand in real blocks. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { registerClient } from '../../src/admin/administration.ts'
@@ -120,7 +119,7 @@ describe('receipts', () => {
   })
 
   it('that was altered, or is none: exit code 1', async () => {
-    const altered = join(tmpdir(), `receipt-${process.pid}.json`)
+    const altered = join(app.home, 'altered.json')
     const receipt = JSON.parse(readFileSync(file, 'utf8'))
     const write = (value: object) => writeFileSync(altered, JSON.stringify(value))
     write({ ...receipt, servers: [] })
