@@ -1,12 +1,5 @@
-/**
- * Histories by index rows: what they cost goes with their own length, not with that of the log. Nothing is
- * verified here; `verify.ts` does that.
- */
-
-import { LedgerError } from '../ledger/errors.ts'
-import { decodePosition, eventKey, rowKey, streamKey } from '../ledger/layout.ts'
-import { restoreEvent } from '../ledger/reader.ts'
-import { decodeRecord } from '../ledger/record.ts'
+import { decodePosition, rowKey, streamKey } from '../ledger/layout.ts'
+import { readRecord, restoreEvent } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Recorded, streamOf } from '../oauth/events.ts'
@@ -44,7 +37,7 @@ export async function historyOf(
 
 async function* readPositions(reader: StorageReader, positions: readonly number[]): AsyncGenerator<Recorded> {
   for (const position of positions)
-    yield await restoreEvent(reader, codec, decodeRecord(await recordAt(reader, position)))
+    yield await restoreEvent(reader, codec, (await readRecord(reader, position)).record)
 }
 
 async function positionsOf(reader: StorageReader, about: HistorySubject): Promise<number[]> {
@@ -90,14 +83,8 @@ async function positionsOfRows(reader: StorageReader, kind: 'c' | 'u', id: strin
   for await (const [key] of reader.entries(range)) {
     // A name may hold the byte 00 itself; only eight bytes behind it are a position.
     if (key.length !== prefix.length + 8) continue
-    const first = decodeRecord(await recordAt(reader, decodePosition(key, prefix.length)))
+    const { record: first } = await readRecord(reader, decodePosition(key, prefix.length))
     for (const position of await positionsOfStream(reader, first.stream)) positions.push(position)
   }
   return positions
-}
-
-async function recordAt(reader: StorageReader, position: number): Promise<Buffer> {
-  const record = await reader.get(eventKey(position))
-  if (!record) throw new LedgerError('damaged', `the record at position ${position} is missing`)
-  return record
 }

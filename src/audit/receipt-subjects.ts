@@ -1,11 +1,7 @@
-/** Which events a receipt for a token is about: the one that issued it, and those that ended it. */
-import { LedgerError } from '../ledger/errors.ts'
-import { eventKey } from '../ledger/layout.ts'
 import { readStream } from '../ledger/reader.ts'
-import { decodeRecord, type EventRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
-import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
+import { type Event, hashesOf, type Recorded, streamOf } from '../oauth/events.ts'
 import { hashToken } from '../oauth/token-format.ts'
 import { streamOfToken } from './history.ts'
 
@@ -47,30 +43,6 @@ export async function eventsOfToken(reader: StorageReader, token: string): Promi
       'clientVersion' in event ? { clientId: event.clientId, clientVersion: event.clientVersion } : undefined,
     issued: issued.position,
     ended: ended.sort((a, b) => a - b),
-  }
-}
-
-/** The record at a position of the log. @throws LedgerError damaged */
-export async function recordAt(
-  reader: StorageReader,
-  position: number,
-): Promise<{ bytes: Buffer; record: EventRecord }> {
-  const bytes = await reader.get(eventKey(position))
-  if (!bytes) throw new LedgerError('damaged', `the record at position ${position} is missing`)
-  return { bytes, record: decodeRecord(bytes) }
-}
-
-function hashesOf(event: Event): (string | null)[] {
-  switch (event.type) {
-    case 'code.issued':
-      return [event.codeHash]
-    case 'token.issued':
-    case 'token.refreshed':
-      return [event.accessTokenHash, event.refreshTokenHash]
-    case 'session.started':
-      return [event.cookieHash]
-    default:
-      return []
   }
 }
 

@@ -1,7 +1,7 @@
 /** Makes receipts: for each event its place in the first anchored tree that holds it, and who signed that tree. */
 import { LedgerError } from '../ledger/errors.ts'
 import { decodePosition, sideKey } from '../ledger/layout.ts'
-import { logSize } from '../ledger/reader.ts'
+import { logSize, readRecord } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { isAdministration } from '../oauth/administration.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
@@ -12,7 +12,6 @@ import { ed25519Verifier } from '../tree/signed-note.ts'
 import type { VerifyMessage } from './authority.ts'
 import type { ProvenAnchor, ProvenRecord, Receipt } from './receipt.ts'
 import { checkReceipt } from './receipt-check.ts'
-import { recordAt } from './receipt-subjects.ts'
 import { firstAnchoredTree, firstSignedTree, proofIn, type SignedTree } from './signed-trees.ts'
 
 /**
@@ -61,7 +60,7 @@ export async function receiptFor(
     const tree = await treeWith(reader, position, options.unanchored ?? false)
     trees.set(tree.checkpoint.size, tree)
     events.push(await provenRecord(reader, position, tree, options.disclose ?? false))
-    const { record } = await recordAt(reader, position)
+    const { record } = await readRecord(reader, position)
     const signer = signerOf(tree, servers)
     const namer = isAdministration(decodeEvent(record.type, record.body))
       ? servers.findLast((server) => server.position < position)
@@ -84,7 +83,7 @@ export async function openedServers(reader: StorageReader): Promise<FoundServer[
   const range = { gte: Buffer.from('sserver:'), lt: Buffer.from('sserver;') }
   for await (const [, value] of reader.entries(range)) {
     const position = decodePosition(value)
-    const { record } = await recordAt(reader, position)
+    const { record } = await readRecord(reader, position)
     const event = decodeEvent(record.type, record.body)
     if (event.type === 'server.opened') servers.push({ position, event })
   }
@@ -114,7 +113,7 @@ export async function provenRecord(
   tree: SignedTree,
   disclose: boolean,
 ): Promise<ProvenRecord> {
-  const { bytes, record } = await recordAt(reader, position)
+  const { bytes, record } = await readRecord(reader, position)
   const side = disclose && record.commitment ? await reader.get(sideKey(position)) : undefined
   return { record: bytes, ...(side && { side }), proof: await proofIn(reader, position, tree) }
 }

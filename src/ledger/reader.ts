@@ -17,7 +17,7 @@ export async function logSize(reader: StorageReader): Promise<number> {
   return frontier ? Frontier.deserialize(frontier).size : 0
 }
 
-/** The record bytes of positions `from` up to but not including `to`; stops early where the log has a gap. */
+/** The record bytes of positions `from` up to but not including `to`; where the log has a gap, the positions tell. */
 export async function* readRecords(
   reader: StorageReader,
   from: number,
@@ -26,6 +26,16 @@ export async function* readRecords(
   if (from >= to) return
   for await (const [key, value] of reader.entries({ gte: eventKey(from), lt: eventKey(to) }))
     yield [decodePosition(key, 1), value]
+}
+
+/** The record at a position of the log. @throws LedgerError damaged */
+export async function readRecord(
+  reader: StorageReader,
+  position: number,
+): Promise<{ bytes: Buffer; record: EventRecord }> {
+  const bytes = await reader.get(eventKey(position))
+  if (!bytes) throw new LedgerError('damaged', `the record at position ${position} is missing`)
+  return { bytes, record: decodeRecord(bytes) }
 }
 
 /** Content of the side record at a position, without its salt; undefined where there is none or it was erased. */
@@ -63,10 +73,8 @@ export async function* readStream<E>(
 ): AsyncGenerator<RecordedEvent<E>> {
   const range = { gte: streamKey(stream, 0), lt: streamKey(stream, 0xffff_ffff) }
   for await (const [, value] of reader.entries(range)) {
-    const position = decodePosition(value)
-    const record = await reader.get(eventKey(position))
-    if (!record) throw new LedgerError('damaged', `the record at position ${position} is missing`)
-    yield await restoreEvent(reader, codec, decodeRecord(record))
+    const { record } = await readRecord(reader, decodePosition(value))
+    yield await restoreEvent(reader, codec, record)
   }
 }
 

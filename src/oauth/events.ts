@@ -190,3 +190,18 @@ export const streamOf = {
   consent: (subject: string, clientId: string) => `consent:${subject}:${clientId}`,
   grant: (id: string) => `grant:${id}`,
 } as const
+
+/** The hashes by which the holder of what an event gave will come back: of a code, of tokens, of a cookie. */
+export function hashesOf(event: Event): (string | null)[] {
+  switch (event.type) {
+    case 'code.issued':
+      return [event.codeHash]
+    case 'token.issued':
+    case 'token.refreshed':
+      return [event.accessTokenHash, event.refreshTokenHash]
+    case 'session.started':
+      return [event.cookieHash]
+    default:
+      return []
+  }
+}

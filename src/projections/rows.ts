@@ -12,7 +12,7 @@ import { hash as digest } from 'node:crypto'
 import type { Projection, Rows } from '../ledger/codec.ts'
 import { evolveClient } from '../oauth/client.ts'
 import { evolveConsent } from '../oauth/consent.ts'
-import type { Event, Recorded } from '../oauth/events.ts'
+import { type Event, hashesOf, type Recorded } from '../oauth/events.ts'
 import { evolveGrant } from '../oauth/grant.ts'
 import { evolveServer } from '../oauth/server.ts'
 import { evolveSession } from '../oauth/session.ts'
@@ -72,21 +72,6 @@ export function evolveLoaded<K extends StreamKind>(
   recorded: Recorded,
 ): Loaded<States[K]> {
   return { state: evolvers[kind](before.state, recorded), version: recorded.version + 1 }
-}
-
-/** The hashes by which an event's holder will come back. */
-function hashesOf(event: Event): (string | null)[] {
-  switch (event.type) {
-    case 'code.issued':
-      return [event.codeHash]
-    case 'token.issued':
-    case 'token.refreshed':
-      return [event.accessTokenHash, event.refreshTokenHash]
-    case 'session.started':
-      return [event.cookieHash]
-    default:
-      return []
-  }
 }
 
 function putHistory(rows: Rows, kind: 'c' | 'u', id: string, position: number): void {
