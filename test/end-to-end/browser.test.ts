@@ -277,10 +277,13 @@ describe.skipIf(browser === undefined)('Chromium', () => {
   test('shows no page of this server in a frame', async () => {
     await open()
     await page.goto(`http://127.0.0.1:${portOf(foreignPage)}/frames`)
+    // A frame that goes to another process, as to the error page, is for a moment not there by its name.
+    const patiently = { timeout: 30_000 }
+    await expect.poll(() => page.frame('own')?.name(), patiently).toBe('own')
     const own = page.frame('own')!
     expect(await own.locator('input[name=password]').count()).toBe(1)
+    await expect.poll(() => page.frame('signon')?.url(), patiently).toBe('chrome-error://chromewebdata/')
     const signon = page.frame('signon')!
-    expect(signon.url()).toBe('chrome-error://chromewebdata/')
     expect(await signon.locator('input').count()).toBe(0)
     expect(complaints.join()).toMatch(/frame-ancestors 'none'/)
   })
