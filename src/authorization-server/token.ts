@@ -7,12 +7,16 @@ import { issue } from './issue.ts'
 import { redeem } from './redeem.ts'
 import { rotate } from './rotate.ts'
 
-export type TokenForm = Readonly<Record<string, string | undefined>>
-export type TokenUseCase = (
-  context: AuthorizationContext,
-  client: Client,
-  form: TokenForm,
-) => Promise<TokenAnswer>
+export interface TokenRequest {
+  client: Client
+  form: Readonly<Record<string, string | undefined>>
+  /** Thumbprint of the key of the request's DPoP proof (RFC 9449), where it has one. */
+  jkt?: string
+  /** Network address that the request came from. */
+  address: string
+}
+
+export type TokenUseCase = (context: AuthorizationContext, request: TokenRequest) => Promise<TokenAnswer>
 
 const useCases: ReadonlyMap<string, TokenUseCase> = new Map([
   ['authorization_code', redeem],
@@ -23,16 +27,13 @@ const useCases: ReadonlyMap<string, TokenUseCase> = new Map([
 export const grantTypes: readonly string[] = [...useCases.keys()]
 
 /** @throws OAuthError, LedgerError */
-export function requestToken(
-  context: AuthorizationContext,
-  client: Client,
-  form: TokenForm,
-): Promise<TokenAnswer> {
+export function requestToken(context: AuthorizationContext, request: TokenRequest): Promise<TokenAnswer> {
+  const { client, form } = request
   const grantType = form.grant_type
   if (grantType === undefined) throw new OAuthError('invalid_request', 'grant_type is missing')
   const useCase = useCases.get(grantType)
   if (!useCase) throw new OAuthError('unsupported_grant_type', 'the grant type is not supported')
   if (!mayUse(client, grantType))
     throw new OAuthError('unauthorized_client', 'the client may not use this grant type')
-  return useCase(context, client, form)
+  return useCase(context, request)
 }

@@ -7,7 +7,14 @@ import { isRegistrableRedirectUri } from './redirect-uri.ts'
 import { isScopeToken } from './scope.ts'
 import { isText } from './text.ts'
 
-export type ClientAuthenticationMethod = 'client_secret_basic' | 'client_secret_post' | 'none'
+export type ClientAuthenticationMethod =
+  | 'client_secret_basic'
+  | 'client_secret_post'
+  | 'private_key_jwt'
+  | 'none'
+
+/** Algorithms of ID tokens and JWT access tokens (RFC 7518, RFC 8037). */
+export type SigningAlgorithm = 'ES256' | 'RS256' | 'EdDSA'
 
 export interface ClientMetadata {
   name?: string
@@ -26,6 +33,31 @@ export interface ClientMetadata {
   accessTokenValiditySeconds?: number
   refreshTokenValiditySeconds?: number
   additionalInformation: Record<string, string>
+  /** Form of its access tokens: a JWT (RFC 9068), else opaque. */
+  accessTokenFormat?: 'jwt' | 'opaque'
+  /** RFC 9449 section 5.2 `dpop_bound_access_tokens`: only bound tokens are issued. */
+  dpopBound?: boolean
+  /** RFC 9126 section 6 `require_pushed_authorization_requests`. */
+  pushedRequestsOnly?: boolean
+  /** How redirect URIs are compared: `prefix` is SignOn 1.1's way, for clients that need it. */
+  redirectUriMatching?: 'exact' | 'prefix'
+  /** Public keys of private_key_jwt, by value or by address (RFC 7591 section 2). */
+  jwks?: { keys: Record<string, unknown>[] }
+  jwksUri?: string
+  /** OpenID Connect Registration section 2. */
+  idTokenAlgorithm?: SigningAlgorithm
+  defaultMaxAgeSeconds?: number
+  requireAuthTime?: boolean
+  /** OpenID Connect RP-Initiated Logout section 3.1, Back-Channel Logout section 2.2. */
+  postLogoutRedirectUris?: string[]
+  backchannelLogoutUri?: string
+  backchannelLogoutSessionRequired?: boolean
+  /** What is shown to people (RFC 7591 section 2). */
+  clientUri?: string
+  logoUri?: string
+  policyUri?: string
+  tosUri?: string
+  contacts?: string[]
 }
 
 export interface ClientRegistration {
@@ -41,11 +73,17 @@ export class ClientMetadataError extends Error {
   readonly code = 'client_metadata'
 }
 
-const servedGrantTypes = ['authorization_code', 'client_credentials', 'refresh_token']
+const servedGrantTypes = [
+  'authorization_code',
+  'client_credentials',
+  'refresh_token',
+  'urn:ietf:params:oauth:grant-type:device_code',
+  'urn:ietf:params:oauth:grant-type:token-exchange',
+]
 /** Named in files of SignOn 1.1; they may be registered, but OAuth 2.1 has dropped them and nothing is issued. */
 const unservedGrantTypes = ['implicit', 'password']
 const grantTypes = [...servedGrantTypes, ...unservedGrantTypes]
-const methods = ['client_secret_basic', 'client_secret_post', 'none']
+const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']
 const clientIdText = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 const longestClientId = 64
 const longestValiditySeconds = 10 * 365 * 86_400
@@ -116,6 +154,32 @@ const method: Reader<ClientAuthenticationMethod> = (value, where) =>
     ? (value as ClientAuthenticationMethod)
     : fail(where, `one of ${methods.join(', ')} is expected`)
 
+const oneOf =
+  <T>(...values: T[]): Reader<T> =>
+  (value, where) =>
+    values.includes(value as T) ? (value as T) : fail(where, `one of ${values.join(', ')} is expected`)
+
+const truth = oneOf(true, false)
+
+/** An address that this server or a browser will open: https, or http on this machine while developing. */
+const webAddress: Reader<string> = (value, where) => {
+  const isAddress =
+    typeof value === 'string' &&
+    isRegistrableRedirectUri(value) &&
+    /^(https:|http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/])/.test(value)
+  return isAddress ? value : fail(where, 'an https address without fragment and user is expected')
+}
+
+/** RFC 7517 section 5, public keys only: a private member would be published with the ledger. */
+const keySet: Reader<ClientMetadata['jwks']> = (value, where) => {
+  const keys = typeof value === 'object' && value !== null ? (value as { keys?: unknown }).keys : undefined
+  const isPublicKey = (key: unknown) =>
+    typeof key === 'object' && key !== null && 'kty' in key && key.kty !== 'oct' && !('d' in key)
+  if (!Array.isArray(keys) || keys.length === 0 || keys.length > 20 || !keys.every(isPublicKey))
+    return fail(where, 'a JWK set of 1 to 20 public keys is expected (RFC 7517 section 5)')
+  return { keys }
+}
+
 const responseTypes: Reader<string[]> = (value, where) => {
   const types = list(value, where)
   return types.every((type) => type === 'code' || type === 'token')
@@ -152,6 +216,8 @@ const furtherMembers: Readonly<Record<string, Member>> = {
   refreshTokenValidity: { to: 'refreshTokenValiditySeconds', read: seconds },
   description: { to: 'description', read: text },
   additionalInformation: { to: 'additionalInformation', read: textMap },
+  accessTokenFormat: { to: 'accessTokenFormat', read: oneOf('opaque', 'jwt') },
+  redirectUriMatching: { to: 'redirectUriMatching', read: oneOf('exact', 'prefix') },
 }
 
 const ownMembers: Readonly<Record<string, Member>> = {
@@ -175,11 +241,21 @@ const registrationMembers: Readonly<Record<string, Member>> = {
   response_types: { read: responseTypes },
   redirect_uris: { to: 'redirectUris', read: redirectList },
   scope: { to: 'scopes', read: scopeList },
-  client_uri: unused,
-  logo_uri: unused,
-  contacts: unused,
-  tos_uri: unused,
-  policy_uri: unused,
+  jwks: { to: 'jwks', read: keySet },
+  jwks_uri: { to: 'jwksUri', read: webAddress },
+  dpop_bound_access_tokens: { to: 'dpopBound', read: truth },
+  require_pushed_authorization_requests: { to: 'pushedRequestsOnly', read: truth },
+  id_token_signed_response_alg: { to: 'idTokenAlgorithm', read: oneOf('ES256', 'RS256', 'EdDSA') },
+  default_max_age: { to: 'defaultMaxAgeSeconds', read: seconds },
+  require_auth_time: { to: 'requireAuthTime', read: truth },
+  post_logout_redirect_uris: { to: 'postLogoutRedirectUris', read: redirectList },
+  backchannel_logout_uri: { to: 'backchannelLogoutUri', read: webAddress },
+  backchannel_logout_session_required: { to: 'backchannelLogoutSessionRequired', read: truth },
+  client_uri: { to: 'clientUri', read: webAddress },
+  logo_uri: { to: 'logoUri', read: webAddress },
+  contacts: { to: 'contacts', read: list },
+  tos_uri: { to: 'tosUri', read: webAddress },
+  policy_uri: { to: 'policyUri', read: webAddress },
   software_id: unused,
   software_version: unused,
   application_type: unused,

@@ -1,4 +1,8 @@
-/** Errors on the wire: RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1. */
+/**
+ * Errors on the wire: RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1, RFC 7591
+ * section 3.2.2, RFC 8628 section 3.5, RFC 8707 section 2, RFC 9449 sections 5 and 8, OpenID Connect Core section
+ * 3.1.2.6.
+ */
 
 const statusByCode = {
   invalid_request: 400,
@@ -11,6 +15,21 @@ const statusByCode = {
   invalid_scope: 400,
   invalid_token: 401,
   access_denied: 403,
+  insufficient_scope: 403,
+  invalid_redirect_uri: 400,
+  invalid_client_metadata: 400,
+  invalid_target: 400,
+  invalid_dpop_proof: 400,
+  use_dpop_nonce: 400,
+  authorization_pending: 400,
+  slow_down: 400,
+  expired_token: 400,
+  login_required: 400,
+  interaction_required: 400,
+  consent_required: 400,
+  account_selection_required: 400,
+  request_not_supported: 400,
+  invalid_request_uri: 400,
   server_error: 500,
   temporarily_unavailable: 503,
 } as const

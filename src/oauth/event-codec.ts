@@ -14,6 +14,8 @@ interface TypeCodec {
   code: number
   body: PositionalCodec
   side?: PositionalCodec
+  /** The body without its signature. */
+  signed: PositionalCodec
 }
 
 const byType = new Map<EventType, TypeCodec>()
@@ -26,7 +28,8 @@ for (const [type, { code, fields, side }] of Object.entries(eventLayouts) as [
     type,
     code,
     body: positionalCodec(fields),
-    ...(side && { side: positionalCodec(side, ['secretHash']) }),
+    ...(side && { side: positionalCodec(side) }),
+    signed: positionalCodec(fields.filter((field) => field !== 'signature')),
   }
   byType.set(type, codec)
   byCode.set(code, codec)
@@ -54,7 +57,7 @@ export function decodeEvent(code: number, body: Uint8Array, side?: Uint8Array): 
   return event as unknown as Event
 }
 
-/** The body without its last field, the signature: what the signer signed. */
+/** The body without its signature: what the signer signed. */
 export function encodeSignedPart(event: Event): Buffer {
-  return byType.get(event.type)!.body.encode(event, eventLayouts[event.type].fields.length - 1)
+  return byType.get(event.type)!.signed.encode(event)
 }

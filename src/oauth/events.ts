@@ -8,7 +8,13 @@
 import type { ClientMetadata } from './client-metadata.ts'
 
 /** How a grant came to be (RFC 6749 section 1.3). */
-export type GrantType = 'authorization_code' | 'client_credentials'
+export type GrantType =
+  | 'authorization_code'
+  | 'client_credentials'
+  | 'device_code'
+  | 'implicit'
+  | 'password'
+  | 'token_exchange'
 
 /** Why a grant ended. `code_reuse` and `refresh_reuse` are the replays of RFC 9700 sections 4.2 and 4.14. */
 export type RevocationReason = 'client' | 'administrator' | 'logout' | 'code_reuse' | 'refresh_reuse'
@@ -49,6 +55,9 @@ interface EventFields {
     subject: string
     cookieHash: string
     expiresAtSeconds: number
+    /** Authentication context class and methods (OpenID Connect Core section 2, RFC 8176). */
+    acr?: string
+    amr?: string[]
     side: { address: string; userAgent: string }
   }
   'session.ended': { reason: SessionEndReason }
@@ -66,6 +75,18 @@ interface EventFields {
     redirectUriSent: boolean
     codeChallenge: string | null
     expiresAtSeconds: number
+    /** OpenID Connect Core section 3.1.2.1: goes into the ID token as it came. */
+    nonce?: string
+    /** Resource servers the tokens are for (RFC 8707). */
+    resources?: string[]
+    /** When and how the resource owner last proved to be there; `auth_time`, `acr` and `amr` of ID tokens. */
+    authenticatedAtSeconds?: number
+    acr?: string
+    amr?: string[]
+    /** The `claims` parameter (OpenID Connect Core section 5.5). */
+    claims?: Record<string, unknown>
+    /** `dpop_jkt`: thumbprint of the key that must redeem the code (RFC 9449 section 10). */
+    jkt?: string
   }
   'code.redeemed': Record<never, never>
   'token.issued': {
@@ -78,6 +99,18 @@ interface EventFields {
     accessExpiresAtSeconds: number
     refreshTokenHash: string | null
     refreshExpiresAtSeconds: number | null
+    /** Resource servers of this access token (RFC 8707); without them the client's own stand. */
+    resources?: string[]
+    /** Thumbprint of the key that the access token is bound to (RFC 9449 section 6). */
+    jkt?: string
+    /** Session of the resource owner, where the grant did not begin with a code. */
+    session?: string
+    authenticatedAtSeconds?: number
+    acr?: string
+    amr?: string[]
+    /** Who acts for the subject (RFC 8693 section 4.1), and the grant of the subject token. */
+    actor?: Record<string, unknown>
+    parent?: string
   }
   'token.refreshed': {
     scopes: string[]
@@ -85,6 +118,8 @@ interface EventFields {
     accessExpiresAtSeconds: number
     refreshTokenHash: string
     refreshExpiresAtSeconds: number
+    resources?: string[]
+    jkt?: string
   }
   /** The grant and every token of it end. `signature` stands where the administrator asked for it. */
   'grant.revoked': { reason: RevocationReason; signedAtSeconds: number | null; signature: string | null }
@@ -108,7 +143,7 @@ export interface Recorded<E = Event> {
 interface EventLayout {
   /** Number of the type in the record; never reused. */
   code: number
-  /** Names in stored order; `:hash` marks base64url text that is stored as bytes. */
+  /** Names in stored order; `:hash` marks base64url text that is stored as bytes, `?` what may be left out. */
   fields: readonly string[]
   side?: readonly string[]
 }
@@ -121,7 +156,7 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
   'client.registered': {
     code: 16,
     fields: ['clientId', 'metadata', 'signedAtSeconds', 'signature'],
-    side: ['secretHash'],
+    side: ['secretHash?'],
   },
   'client.removed': { code: 17, fields: ['clientId', 'signedAtSeconds', 'signature'] },
   'user.registered': {
@@ -133,7 +168,7 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
   'user.erased': { code: 34, fields: ['subject', 'signedAtSeconds', 'signature'] },
   'session.started': {
     code: 48,
-    fields: ['subject', 'cookieHash:hash', 'expiresAtSeconds'],
+    fields: ['subject', 'cookieHash:hash', 'expiresAtSeconds', 'acr?', 'amr?'],
     side: ['address', 'userAgent'],
   },
   'session.ended': { code: 49, fields: ['reason'] },
@@ -151,6 +186,13 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
       'redirectUriSent',
       'codeChallenge:hash',
       'expiresAtSeconds',
+      'nonce?',
+      'resources?',
+      'authenticatedAtSeconds?',
+      'acr?',
+      'amr?',
+      'claims?',
+      'jkt:hash?',
     ],
   },
   'code.redeemed': { code: 81, fields: [] },
@@ -166,6 +208,14 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
       'accessExpiresAtSeconds',
       'refreshTokenHash:hash',
       'refreshExpiresAtSeconds',
+      'resources?',
+      'jkt:hash?',
+      'session?',
+      'authenticatedAtSeconds?',
+      'acr?',
+      'amr?',
+      'actor?',
+      'parent?',
     ],
   },
   'token.refreshed': {
@@ -176,6 +226,8 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
       'accessExpiresAtSeconds',
       'refreshTokenHash:hash',
       'refreshExpiresAtSeconds',
+      'resources?',
+      'jkt:hash?',
     ],
   },
   'grant.revoked': { code: 84, fields: ['reason', 'signedAtSeconds', 'signature'] },

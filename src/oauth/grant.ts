@@ -5,6 +5,13 @@
 import type { GrantType, Recorded, RevocationReason } from './events.ts'
 import type { User } from './user.ts'
 
+/** When and how the resource owner last proved to be there (OpenID Connect Core section 2: auth_time, acr, amr). */
+export interface Authentication {
+  atSeconds: number
+  acr?: string
+  amr?: string[]
+}
+
 export interface Grant {
   clientId: string
   clientVersion: number
@@ -22,13 +29,45 @@ export interface Grant {
     challenge: string | null
     expiresAtSeconds: number
     redeemed: boolean
+    nonce?: string
+    resources?: string[]
+    claims?: Record<string, unknown>
+    /** Thumbprint of the key that must redeem it (RFC 9449 section 10). */
+    jkt?: string
   } | null
   /** The live access token; the one before ended when this one was issued. */
-  access: { hash: string; scopes: string[]; issuedAtSeconds: number; expiresAtSeconds: number } | null
+  access: {
+    hash: string
+    scopes: string[]
+    issuedAtSeconds: number
+    expiresAtSeconds: number
+    /** Resource servers it is for (RFC 8707); without them the client's own stand. */
+    resources?: string[]
+    /** Thumbprint of the key it is bound to (RFC 9449). */
+    jkt?: string
+  } | null
   refresh: { hash: string; expiresAtSeconds: number } | null
   /** The refresh token that the live one replaced, for the grace window. */
   rotated: { fromHash: string; atMs: number } | null
   ended: { reason: RevocationReason; atSeconds: number } | null
+  authentication?: Authentication
+  /** Who acts for the subject (RFC 8693 section 4.1). */
+  actor?: Record<string, unknown>
+  /** The grant whose token was exchanged for this one. */
+  parent?: string
+}
+
+/** Only what is there: a fold that finds a field left out comes to the same bytes. */
+const kept = <K extends string, V>(name: K, value: V | undefined) =>
+  (value === undefined ? {} : { [name]: value }) as { [P in K]?: V }
+
+function authenticationOf(event: {
+  authenticatedAtSeconds?: number
+  acr?: string
+  amr?: string[]
+}): Authentication | undefined {
+  const { authenticatedAtSeconds: atSeconds, acr, amr } = event
+  return atSeconds === undefined ? undefined : { atSeconds, ...kept('acr', acr), ...kept('amr', amr) }
 }
 
 /** `evolve` of the grant stream: the only way a grant's state comes to be, live and in replay. */
@@ -51,11 +90,16 @@ export function evolveGrant(state: Grant | undefined, { event, timeMs }: Recorde
           challenge: event.codeChallenge,
           expiresAtSeconds: event.expiresAtSeconds,
           redeemed: false,
+          ...kept('nonce', event.nonce),
+          ...kept('resources', event.resources),
+          ...kept('claims', event.claims),
+          ...kept('jkt', event.jkt),
         },
         access: null,
         refresh: null,
         rotated: null,
         ended: null,
+        ...kept('authentication', authenticationOf(event)),
       }
     case 'code.redeemed':
       return state && { ...state, code: state.code && { ...state.code, redeemed: true } }
@@ -65,6 +109,8 @@ export function evolveGrant(state: Grant | undefined, { event, timeMs }: Recorde
         scopes: event.scopes,
         issuedAtSeconds: seconds,
         expiresAtSeconds: event.accessExpiresAtSeconds,
+        ...kept('resources', event.resources),
+        ...kept('jkt', event.jkt),
       }
       const refresh =
         event.refreshTokenHash === null
@@ -76,7 +122,7 @@ export function evolveGrant(state: Grant | undefined, { event, timeMs }: Recorde
         clientVersion: event.clientVersion,
         grantType: event.grantType,
         subject: event.subject,
-        session: null,
+        session: event.session ?? null,
         scopes: event.scopes,
         issuedAtSeconds: seconds,
         code: null,
@@ -84,6 +130,9 @@ export function evolveGrant(state: Grant | undefined, { event, timeMs }: Recorde
         refresh,
         rotated: null,
         ended: null,
+        ...kept('authentication', authenticationOf(event)),
+        ...kept('actor', event.actor),
+        ...kept('parent', event.parent),
       }
     }
     case 'token.refreshed':
@@ -95,6 +144,8 @@ export function evolveGrant(state: Grant | undefined, { event, timeMs }: Recorde
           scopes: event.scopes,
           issuedAtSeconds: seconds,
           expiresAtSeconds: event.accessExpiresAtSeconds,
+          ...kept('resources', event.resources),
+          ...kept('jkt', event.jkt),
         },
         refresh: { hash: event.refreshTokenHash, expiresAtSeconds: event.refreshExpiresAtSeconds },
         rotated: { fromHash: state.refresh.hash, atMs: timeMs },
@@ -115,3 +166,12 @@ export const isAccessTokenLive = (grant: Grant, accessTokenHash: string, nowMs: 
 /** Whether the user who gave the grant was removed since: then nothing of it counts any more. */
 export const isOwnerGone = (grant: Grant, owner: User | undefined): boolean =>
   grant.subject !== null && (owner === undefined || owner.removed)
+
+/** What the tokens of a grant say of its resource owner. */
+export const ownerFacts = ({ subject, session, authentication, actor, code }: Grant) => ({
+  subject,
+  ...(session !== null && { session }),
+  ...(authentication && { authentication }),
+  ...(actor && { actor }),
+  ...(code?.claims && { claims: code.claims }),
+})

@@ -14,8 +14,11 @@ const options = {
 const encoder = new Encoder(options)
 const decoder = new Decoder(options)
 
+const isLeftOut = (value: object, name: string): boolean =>
+  ((value as Record<string, unknown>)[name] ?? null) === null
+
 export interface PositionalCodec {
-  encode(value: object, count?: number): Buffer
+  encode(value: object): Buffer
   /** @throws RangeError for bytes that are no row of the table */
   decode(bytes: Uint8Array): Record<string, unknown>
   /** For a field of another row that is such a row itself. */
@@ -52,20 +55,22 @@ const hashField: FieldCodec = {
 }
 
 /**
- * @param fields names in stored order; `name:hash` is base64url text in memory and bytes when stored.
- * `undefined` is stored as null and comes back left out, so that optional fields stay optional.
+ * @param fields names in stored order; `name:hash` is base64url text in memory and bytes when stored; `?` at the
+ * end marks an optional field, which is stored as null and comes back left out. Optional fields at the end of a
+ * row that are all left out take no byte, so that a table can grow without its old rows changing.
  * @param codecs of fields that are rows of their own, by name
  */
 export function positionalCodec(
   fields: readonly string[],
-  optional: readonly string[] = [],
   codecs: Readonly<Record<string, FieldCodec>> = {},
 ): PositionalCodec {
   const columns = fields.map((field) => {
-    const [name = '', kind] = field.split(':')
-    return { name, codec: kind === 'hash' ? hashField : codecs[name], isOptional: optional.includes(name) }
+    const [, name = '', kind, mark] = /^(\w+)(:hash)?(\?)?$/.exec(field)!
+    return { name, codec: kind ? hashField : codecs[name], isOptional: mark !== undefined }
   })
-  const toRow = (value: object, count = columns.length): unknown[] => {
+  const toRow = (value: object): unknown[] => {
+    let count = columns.length
+    while (count > 0 && columns[count - 1]!.isOptional && isLeftOut(value, columns[count - 1]!.name)) count--
     const row: unknown[] = new Array(count)
     for (let i = 0; i < count; i++) {
       const { name, codec } = columns[i]!
@@ -86,7 +91,7 @@ export function positionalCodec(
     return value
   }
   return {
-    encode: (value, count) => encodeCbor(toRow(value, count)),
+    encode: (value) => encodeCbor(toRow(value)),
     decode: (bytes) => fromRow(decodeRow(bytes)),
     field: { encode: toRow as FieldCodec['encode'], decode: fromRow },
   }

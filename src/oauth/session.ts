@@ -7,6 +7,8 @@ export interface Session {
   startedAtSeconds: number
   expiresAtSeconds: number
   endedAtSeconds: number | null
+  acr?: string
+  amr?: string[]
 }
 
 export function evolveSession(
@@ -21,6 +23,8 @@ export function evolveSession(
         startedAtSeconds: Math.floor(timeMs / 1000),
         expiresAtSeconds: event.expiresAtSeconds,
         endedAtSeconds: null,
+        ...(event.acr !== undefined && { acr: event.acr }),
+        ...(event.amr !== undefined && { amr: event.amr }),
       }
     case 'session.ended':
       return state && { ...state, endedAtSeconds: Math.floor(timeMs / 1000) }

@@ -36,9 +36,9 @@ const milliseconds: FieldCodec = { encode: String, decode: Number }
 
 export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } = {
   server: flat(['origin', 'administratorAddress', 'serverAddress', 'checkpointKey:hash']),
-  client: flat(['clientId', 'registeredAtVersion', 'metadata', 'secretHash', 'removed'], ['secretHash']),
-  user: flat(['subject', 'username', 'passwordHash', 'authorities', 'removed'], ['username', 'passwordHash']),
-  session: flat(['id', 'subject', 'startedAtSeconds', 'expiresAtSeconds', 'endedAtSeconds']),
+  client: flat(['clientId', 'registeredAtVersion', 'metadata', 'secretHash?', 'removed']),
+  user: flat(['subject', 'username?', 'passwordHash?', 'authorities', 'removed']),
+  session: flat(['id', 'subject', 'startedAtSeconds', 'expiresAtSeconds', 'endedAtSeconds', 'acr?', 'amr?']),
   consent: flat(['clientVersion', 'scopes']),
   grant: flat(
     [
@@ -54,8 +54,10 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
       'refresh',
       'rotated',
       'ended',
+      'authentication?',
+      'actor?',
+      'parent?',
     ],
-    [],
     {
       code: nested(
         'hash:hash',
@@ -64,11 +66,16 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
         'challenge:hash',
         'expiresAtSeconds',
         'redeemed',
+        'nonce?',
+        'resources?',
+        'claims?',
+        'jkt:hash?',
       ),
-      access: nested('hash:hash', 'scopes', 'issuedAtSeconds', 'expiresAtSeconds'),
+      access: nested('hash:hash', 'scopes', 'issuedAtSeconds', 'expiresAtSeconds', 'resources?', 'jkt:hash?'),
       refresh: nested('hash:hash', 'expiresAtSeconds'),
-      rotated: positionalCodec(['fromHash:hash', 'atMs'], [], { atMs: milliseconds }).field,
+      rotated: positionalCodec(['fromHash:hash', 'atMs'], { atMs: milliseconds }).field,
       ended: nested('reason', 'atSeconds'),
+      authentication: nested('atSeconds', 'acr?', 'amr?'),
     },
   ),
 }

@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'vitest'
 import { administer } from '../../src/authorization-server/administer.ts'
 import { type AuthorizeStep, authorize, decideConsent } from '../../src/authorization-server/authorize.ts'
-import { requestToken } from '../../src/authorization-server/token.ts'
 import type { ClientMetadata } from '../../src/oauth/client-metadata.ts'
 import {
   answerOrCode,
@@ -14,6 +13,7 @@ import {
   redirectUri,
   registerClient,
   registerUser,
+  requestToken,
   signedRequest,
   tally,
 } from '../support/authorization.ts'

@@ -2,7 +2,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { revoke } from '../../src/authorization-server/revoke.ts'
-import { requestToken } from '../../src/authorization-server/token.ts'
 import type { TokenAnswer } from '../../src/oauth/grants/token-answer.ts'
 import {
   answerOrCode,
@@ -12,6 +11,7 @@ import {
   redeemForm,
   registerClient,
   registerUser,
+  requestToken,
   rotateForm,
   signedOn,
   tally,

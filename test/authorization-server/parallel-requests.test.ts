@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'vitest'
 import { findLiveToken } from '../../src/authorization-server/introspect.ts'
 import { revoke } from '../../src/authorization-server/revoke.ts'
-import { requestToken } from '../../src/authorization-server/token.ts'
 import {
   answerOrCode,
   expectNothingTwice,
@@ -11,6 +10,7 @@ import {
   redeemForm,
   registerClient,
   registerUser,
+  requestToken,
   rotateForm,
   signedOn,
   tally,

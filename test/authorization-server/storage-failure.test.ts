@@ -9,7 +9,6 @@ import {
   findSession,
   startSession,
 } from '../../src/authorization-server/session.ts'
-import { requestToken } from '../../src/authorization-server/token.ts'
 import { LedgerError } from '../../src/ledger/errors.ts'
 import {
   browserOf,
@@ -17,6 +16,7 @@ import {
   receiveCode,
   redeemForm,
   registerClient,
+  requestToken,
   rotateForm,
   signedOn,
   tally,

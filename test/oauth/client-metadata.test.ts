@@ -88,7 +88,7 @@ describe('the form of SignOn 1.1', () => {
     [
       'an unknown grant type',
       { ...id, authorizedGrantTypes: ['urn:x'] },
-      'authorizedGrantTypes: "urn:x" is not one of authorization_code, client_credentials, refresh_token, implicit, password',
+      'authorizedGrantTypes: "urn:x" is not one of authorization_code, client_credentials, refresh_token, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange, implicit, password',
     ],
     [
       'a scope that is none',
@@ -247,18 +247,18 @@ describe('RFC 7591 section 2', () => {
     ],
     [
       'an unknown method',
-      { ...app, token_endpoint_auth_method: 'private_key_jwt' },
-      'token_endpoint_auth_method: one of client_secret_basic, client_secret_post, none is expected',
+      { ...app, token_endpoint_auth_method: 'tls_client_auth' },
+      'token_endpoint_auth_method: one of client_secret_basic, client_secret_post, private_key_jwt, none is expected',
     ],
     [
       'the name of a prototype as method',
       { ...app, token_endpoint_auth_method: 'constructor' },
-      'token_endpoint_auth_method: one of client_secret_basic, client_secret_post, none is expected',
+      'token_endpoint_auth_method: one of client_secret_basic, client_secret_post, private_key_jwt, none is expected',
     ],
     [
       'a grant type named as a prototype',
       { ...app, grant_types: ['constructor'] },
-      'grant_types: "constructor" is not one of authorization_code, client_credentials, refresh_token, implicit, password',
+      'grant_types: "constructor" is not one of authorization_code, client_credentials, refresh_token, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange, implicit, password',
     ],
     [
       'another response type',

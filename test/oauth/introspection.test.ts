@@ -7,6 +7,7 @@ import {
   codeIssued,
   grantAfter,
   lifetimes,
+  onTheWire,
   outcome,
   revoked,
   sampleClient,
@@ -48,7 +49,7 @@ describe('section 2.2: an active token', () => {
 
   test('of a client that acts for itself, with the resource servers it is for', () => {
     const client = sampleClient({ metadata: sampleMetadata({ resourceIds: ['accounts'] }) })
-    const { events } = issueToClient(client, 'read', sampleTokens('first'), lifetimes, someTimeMs)
+    const { events } = issueToClient(client, { scope: 'read' }, sampleTokens('first'), lifetimes, someTimeMs)
     expect(
       introspection(liveToken(access, grantAfter(events), client, undefined, someTimeMs), issuer),
     ).toEqual({
@@ -132,7 +133,7 @@ test('section 2.1: a public client may not ask', () => {
 
 describe('RFC 6749 section 4.4.3: "A refresh token SHOULD NOT be included"', () => {
   const issue = (scope: string | undefined) =>
-    issueToClient(sampleClient(), scope, sampleTokens('first'), lifetimes, someTimeMs + 999)
+    onTheWire(issueToClient(sampleClient(), { scope }, sampleTokens('first'), lifetimes, someTimeMs + 999))
 
   test('in the answer and in the event', () => {
     expect(issue(undefined)).toEqual({

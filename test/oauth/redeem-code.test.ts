@@ -9,6 +9,7 @@ import {
   codeIssued,
   grantAfter,
   lifetimes,
+  onTheWire,
   revoked,
   sampleClient,
   sampleMetadata,
@@ -35,14 +36,16 @@ interface When {
 }
 
 const redeem = (given: readonly Event[], when: When = {}) =>
-  redeemCode(
-    given.length === 0 ? undefined : grantAfter(given),
-    { ...request, ...when.request },
-    when.client ?? sampleClient(),
-    'owner' in when ? when.owner : sampleUser(),
-    tokens,
-    lifetimes,
-    when.nowMs ?? someTimeMs,
+  onTheWire(
+    redeemCode(
+      given.length === 0 ? undefined : grantAfter(given),
+      { ...request, ...when.request },
+      when.client ?? sampleClient(),
+      'owner' in when ? when.owner : sampleUser(),
+      tokens,
+      lifetimes,
+      when.nowMs ?? someTimeMs,
+    ),
   )
 
 /** What a refused request came to: its events and words. */

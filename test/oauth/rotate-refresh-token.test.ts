@@ -8,6 +8,7 @@ import {
   codeIssued,
   grantAfter,
   lifetimes,
+  onTheWire,
   outcome,
   revoked,
   sampleClient,
@@ -36,15 +37,17 @@ interface When {
 
 const rotate = (grant: Grant | undefined, when: When = {}) => {
   const name = when.token ?? 'first'
-  return rotateRefreshToken(
-    grant,
-    { refreshTokenHash: sampleToken('refresh', name).hash, scope: when.scope },
-    when.client ?? sampleClient(),
-    'owner' in when ? when.owner : sampleUser(),
-    sampleTokens(successor[name] ?? 'strange'),
-    lifetimes,
-    graceMs,
-    when.nowMs ?? someTimeMs,
+  return onTheWire(
+    rotateRefreshToken(
+      grant,
+      { refreshTokenHash: sampleToken('refresh', name).hash, scope: when.scope },
+      when.client ?? sampleClient(),
+      'owner' in when ? when.owner : sampleUser(),
+      sampleTokens(successor[name] ?? 'strange'),
+      lifetimes,
+      graceMs,
+      when.nowMs ?? someTimeMs,
+    ),
   )
 }
 

@@ -6,7 +6,7 @@ import { authorize } from '../../src/authorization-server/authorize.ts'
 import type { AuthorizationContext } from '../../src/authorization-server/context.ts'
 import { SecretChecker } from '../../src/authorization-server/secret-checker.ts'
 import type { LiveSession } from '../../src/authorization-server/session.ts'
-import { requestToken } from '../../src/authorization-server/token.ts'
+import { requestToken as requestTokens, type TokenRequest } from '../../src/authorization-server/token.ts'
 import { TokenSecrets } from '../../src/authorization-server/token-secrets.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { administrationText, sideCommitment } from '../../src/oauth/administration.ts'
@@ -161,6 +161,13 @@ export async function receiveCode(world: World, client: Client, user: User): Pro
   if (step.kind !== 'redirect') throw new Error(`the server wants to ${step.kind}`)
   return new URL(step.location).searchParams.get('code')!
 }
+
+/** A request of this client at the token endpoint, without a DPoP proof. */
+export const requestToken = (
+  context: AuthorizationContext,
+  client: Client,
+  form: TokenRequest['form'],
+): Promise<TokenAnswer> => requestTokens(context, { client, form, address: '127.0.0.1' })
 
 export const redeemForm = (code: string) => ({
   grant_type: 'authorization_code',

@@ -65,6 +65,23 @@ export const anyMetadata: fc.Arbitrary<ClientMetadata> = fc.record(
   },
 )
 
+/** Fields, and some that may be left out. */
+const withOptional = <T extends object, O extends object>(
+  fields: { [K in keyof T]: fc.Arbitrary<T[K]> },
+  optional: { [K in keyof O]: fc.Arbitrary<O[K]> },
+): fc.Arbitrary<T & Partial<O>> =>
+  fc
+    .tuple(fc.record(fields), fc.record(optional, { requiredKeys: [] }))
+    .map(([some, more]) => ({ ...some, ...more }) as unknown as T & Partial<O>)
+
+const anyObject = fc.dictionary(
+  anyText.filter((name) => name !== '__proto__'),
+  fc.oneof(anyText, fc.boolean(), anySeconds),
+  { noNullPrototype: true, maxKeys: 4 },
+)
+const authentication = { authenticatedAtSeconds: anySeconds, acr: anyText, amr: anyTexts }
+const audience = { resources: anyTexts, jkt: anyHash }
+
 const signed = { signedAtSeconds: anySeconds, signature: anyText }
 
 export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<EventOf<T>, 'type'>> } = {
@@ -90,12 +107,15 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
   }),
   'user.removed': fc.record({ subject: anyText, ...signed }),
   'user.erased': fc.record({ subject: anyText, ...signed }),
-  'session.started': fc.record({
-    subject: anyText,
-    cookieHash: anyHash,
-    expiresAtSeconds: anySeconds,
-    side: fc.record({ address: anyText, userAgent: anyText }, { noNullPrototype: true }),
-  }),
+  'session.started': withOptional(
+    {
+      subject: anyText,
+      cookieHash: anyHash,
+      expiresAtSeconds: anySeconds,
+      side: fc.record({ address: anyText, userAgent: anyText }, { noNullPrototype: true }),
+    },
+    { acr: anyText, amr: anyTexts },
+  ),
   'session.ended': fc.record({ reason: fc.constantFrom('logout', 'administrator') }),
   'consent.given': fc.record({
     subject: anyText,
@@ -103,37 +123,46 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     clientVersion: anyVersion,
     scopes: anyTexts,
   }),
-  'code.issued': fc.record({
-    codeHash: anyHash,
-    clientId: anyText,
-    clientVersion: anyVersion,
-    subject: anyText,
-    session: anyText,
-    scopes: anyTexts,
-    redirectUri: anyText,
-    redirectUriSent: fc.boolean(),
-    codeChallenge: orNull(anyHash),
-    expiresAtSeconds: anySeconds,
-  }),
+  'code.issued': withOptional(
+    {
+      codeHash: anyHash,
+      clientId: anyText,
+      clientVersion: anyVersion,
+      subject: anyText,
+      session: anyText,
+      scopes: anyTexts,
+      redirectUri: anyText,
+      redirectUriSent: fc.boolean(),
+      codeChallenge: orNull(anyHash),
+      expiresAtSeconds: anySeconds,
+    },
+    { nonce: anyText, claims: anyObject, ...audience, ...authentication },
+  ),
   'code.redeemed': fc.constant({}),
-  'token.issued': fc.record({
-    grantType: fc.constantFrom('authorization_code', 'client_credentials'),
-    clientId: anyText,
-    clientVersion: anyVersion,
-    subject: orNull(anyText),
-    scopes: anyTexts,
-    accessTokenHash: anyHash,
-    accessExpiresAtSeconds: anySeconds,
-    refreshTokenHash: orNull(anyHash),
-    refreshExpiresAtSeconds: orNull(anySeconds),
-  }),
-  'token.refreshed': fc.record({
-    scopes: anyTexts,
-    accessTokenHash: anyHash,
-    accessExpiresAtSeconds: anySeconds,
-    refreshTokenHash: anyHash,
-    refreshExpiresAtSeconds: anySeconds,
-  }),
+  'token.issued': withOptional(
+    {
+      grantType: fc.constantFrom('authorization_code', 'client_credentials', 'device_code', 'token_exchange'),
+      clientId: anyText,
+      clientVersion: anyVersion,
+      subject: orNull(anyText),
+      scopes: anyTexts,
+      accessTokenHash: anyHash,
+      accessExpiresAtSeconds: anySeconds,
+      refreshTokenHash: orNull(anyHash),
+      refreshExpiresAtSeconds: orNull(anySeconds),
+    },
+    { session: anyText, actor: anyObject, parent: anyText, ...audience, ...authentication },
+  ),
+  'token.refreshed': withOptional(
+    {
+      scopes: anyTexts,
+      accessTokenHash: anyHash,
+      accessExpiresAtSeconds: anySeconds,
+      refreshTokenHash: anyHash,
+      refreshExpiresAtSeconds: anySeconds,
+    },
+    { ...audience },
+  ),
   'grant.revoked': fc.record({
     reason: fc.constantFrom('client', 'administrator', 'logout', 'code_reuse', 'refresh_reuse'),
     signedAtSeconds: orNull(anySeconds),

@@ -1,10 +1,10 @@
 /** Samples of the protocol's things, and given / when / then over the fold of a grant. */
 import type { Client } from '../../src/oauth/client.ts'
 import type { ClientMetadata } from '../../src/oauth/client-metadata.ts'
-import { OAuthError } from '../../src/oauth/errors.ts'
+import { type Decision, OAuthError } from '../../src/oauth/errors.ts'
 import type { Event, EventOf, Recorded } from '../../src/oauth/events.ts'
 import { evolveGrant, type Grant } from '../../src/oauth/grant.ts'
-import type { FreshTokens } from '../../src/oauth/grants/token-answer.ts'
+import { type FreshTokens, type IssuedTokens, tokenAnswer } from '../../src/oauth/grants/token-answer.ts'
 import { formatToken, hashToken, type TokenKind } from '../../src/oauth/token-format.ts'
 import type { User } from '../../src/oauth/user.ts'
 
@@ -107,6 +107,10 @@ export const revoked = (reason: EventOf<'grant.revoked'>['reason']): EventOf<'gr
   signedAtSeconds: null,
   signature: null,
 })
+
+/** A decision with its answer as a client would get it. */
+export const onTheWire = (decision: Decision<IssuedTokens, Event>) =>
+  decision.refusal ? decision : { ...decision, answer: tokenAnswer(decision.answer) }
 
 /** Given: the state of a grant after these events, all at `timeMs`. */
 export function grantAfter(events: readonly Event[], timeMs = someTimeMs): Grant {

@@ -5,7 +5,6 @@ import { decideConsent } from '../../src/authorization-server/authorize.ts'
 import { logOut } from '../../src/authorization-server/log-out.ts'
 import { revoke } from '../../src/authorization-server/revoke.ts'
 import { endSession, findSession, startSession } from '../../src/authorization-server/session.ts'
-import { requestToken } from '../../src/authorization-server/token.ts'
 import { LedgerError } from '../../src/ledger/errors.ts'
 import { OAuthError } from '../../src/oauth/errors.ts'
 import { streamOf } from '../../src/oauth/events.ts'
@@ -15,6 +14,7 @@ import {
   clientRemoved,
   redeemForm,
   redirectUri,
+  requestToken,
   rotateForm,
   signedRequest,
   userErased,

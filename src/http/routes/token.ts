@@ -10,6 +10,6 @@ export function tokenRoute(app: FastifyInstance, context: AuthorizationContext):
   app.post('/oauth/token', async (request) => {
     const form = parameters(request.body)
     const client = await authenticateClient(context, clientCredentials(request.headers.authorization, form))
-    return requestToken(context, client, form)
+    return requestToken(context, { client, form, address: request.ip })
   })
 }

@@ -2,15 +2,20 @@
 import { type Client, mayUse } from '../client.ts'
 import { type Decision, refuse } from '../errors.ts'
 import type { Event } from '../events.ts'
-import { type Grant, isOwnerGone } from '../grant.ts'
+import { type Grant, isOwnerGone, ownerFacts } from '../grant.ts'
 import { verifyCodeVerifier } from '../pkce.ts'
+import { resourcesWithin } from '../resource.ts'
 import type { User } from '../user.ts'
-import { type FreshTokens, type TokenAnswer, type TokenLifetimes, tokenAnswer } from './token-answer.ts'
+import type { FreshTokens, IssuedTokens, TokenLifetimes } from './token-answer.ts'
 
 export interface RedeemRequest {
   codeHash: string
   redirectUri: string | undefined
   codeVerifier: string | undefined
+  /** RFC 8707 section 2.2. */
+  resources?: readonly string[] | undefined
+  /** Thumbprint of the key that the request was signed with (RFC 9449). */
+  jkt?: string | undefined
 }
 
 /**
@@ -18,6 +23,8 @@ export interface RedeemRequest {
  *
  * "If an authorization code is used more than once, the authorization server MUST deny the request and
  * SHOULD revoke (when possible) all tokens previously issued based on that authorization code" (section 4.1.2).
+ *
+ * @throws OAuthError invalid_target
  */
 export function redeemCode(
   grant: Grant | undefined,
@@ -27,7 +34,7 @@ export function redeemCode(
   tokens: FreshTokens,
   lifetimes: TokenLifetimes,
   nowMs: number,
-): Decision<TokenAnswer, Event> {
+): Decision<IssuedTokens, Event> {
   const code = grant?.code
   if (!grant || !code || code.hash !== request.codeHash)
     return refuse('invalid_grant', 'the code is not known')
@@ -59,7 +66,12 @@ export function redeemCode(
       'code_verifier was sent, but the authorization request had no code_challenge',
     )
   }
+  // "the authorization server MUST reject the request if they do not match" (RFC 9449 section 10).
+  if (code.jkt !== undefined && code.jkt !== request.jkt)
+    return refuse('invalid_grant', 'the code is bound to another DPoP key')
+  const resources = resourcesWithin(request.resources, code.resources)
   const nowSeconds = Math.floor(nowMs / 1000)
+  const { jkt } = request
   const withRefresh = mayUse(client, 'refresh_token')
   return {
     events: [
@@ -75,13 +87,20 @@ export function redeemCode(
         accessExpiresAtSeconds: nowSeconds + lifetimes.accessSeconds,
         refreshTokenHash: withRefresh ? tokens.refresh.hash : null,
         refreshExpiresAtSeconds: withRefresh ? nowSeconds + lifetimes.refreshSeconds : null,
+        ...(resources && { resources: [...resources] }),
+        ...(jkt !== undefined && { jkt }),
       },
     ],
-    answer: tokenAnswer(
-      tokens.access,
-      withRefresh ? tokens.refresh : undefined,
-      grant.scopes,
-      lifetimes.accessSeconds,
-    ),
+    answer: {
+      access: tokens.access,
+      ...(withRefresh && { refresh: tokens.refresh }),
+      scopes: grant.scopes,
+      issuedAtSeconds: nowSeconds,
+      expiresInSeconds: lifetimes.accessSeconds,
+      ...ownerFacts(grant),
+      ...(resources && { resources }),
+      ...(jkt !== undefined && { jkt }),
+      ...(code.nonce !== undefined && { nonce: code.nonce }),
+    },
   }
 }

@@ -2,16 +2,17 @@
 import type { Client } from '../client.ts'
 import type { Event } from '../events.ts'
 import { narrowScopes } from '../scope.ts'
-import { type FreshTokens, type TokenAnswer, type TokenLifetimes, tokenAnswer } from './token-answer.ts'
+import type { FreshTokens, IssuedTokens, TokenLifetimes } from './token-answer.ts'
 
 /** @throws OAuthError invalid_scope */
 export function issueToClient(
   client: Client,
-  scope: string | undefined,
+  { scope, resources, jkt }: { scope: string | undefined; resources?: readonly string[]; jkt?: string },
   { access }: Pick<FreshTokens, 'access'>,
   lifetimes: TokenLifetimes,
   nowMs: number,
-): { events: readonly Event[]; answer: TokenAnswer } {
+): { events: readonly Event[]; answer: IssuedTokens } {
+  const nowSeconds = Math.floor(nowMs / 1000)
   const scopes = narrowScopes(scope, client.metadata.scopes)
   return {
     events: [
@@ -23,11 +24,21 @@ export function issueToClient(
         subject: null,
         scopes,
         accessTokenHash: access.hash,
-        accessExpiresAtSeconds: Math.floor(nowMs / 1000) + lifetimes.accessSeconds,
+        accessExpiresAtSeconds: nowSeconds + lifetimes.accessSeconds,
         refreshTokenHash: null,
         refreshExpiresAtSeconds: null,
+        ...(resources && { resources: [...resources] }),
+        ...(jkt !== undefined && { jkt }),
       },
     ],
-    answer: tokenAnswer(access, undefined, scopes, lifetimes.accessSeconds),
+    answer: {
+      access,
+      scopes,
+      issuedAtSeconds: nowSeconds,
+      expiresInSeconds: lifetimes.accessSeconds,
+      subject: null,
+      ...(resources && { resources }),
+      ...(jkt !== undefined && { jkt }),
+    },
   }
 }
