@@ -26,7 +26,7 @@ export async function logOut(
   const client = grant && findClient(context, grant.clientId)
   if (stream === undefined || !grant || !client)
     throw new OAuthError('invalid_request', 'access_token is not known')
-  if (!matchesRedirectUri(client.metadata.redirectUris, redirectUri))
+  if (!matchesRedirectUri(client.metadata, redirectUri))
     throw new OAuthError('invalid_request', 'redirect_uri is not one of those registered for the client')
   await decideAndAppend(context, 'grant', stream, (state) => endGrant(state, 'logout'))
   const isOwn = live !== undefined && live.user.subject === grant.subject

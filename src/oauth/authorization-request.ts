@@ -40,7 +40,7 @@ export function authorizationTarget(client: Client | undefined, parameters: Para
       throw new OAuthError('invalid_request', 'redirect_uri is missing')
     return { redirectUri: only, redirectUriSent: false, state: parameters.state }
   }
-  if (!matchesRedirectUri(registered, sent))
+  if (!matchesRedirectUri(client.metadata, sent))
     throw new OAuthError('invalid_request', 'redirect_uri is not one of those registered for the client')
   return { redirectUri: sent, redirectUriSent: true, state: parameters.state }
 }

@@ -65,7 +65,7 @@ describe('RFC 9700 section 4.1.3: exact string matching', () => {
   const registered = ['https://client.example/callback', 'https://client.example/other?app=1']
 
   test.each(registered)('%s', (uri) => {
-    expect(matchesRedirectUri(registered, uri)).toBe(true)
+    expect(matchesRedirectUri({ redirectUris: registered }, uri)).toBe(true)
   })
 
   test.each([
@@ -93,12 +93,12 @@ describe('RFC 9700 section 4.1.3: exact string matching', () => {
     ['a part', 'https://client.example/'],
     ['nothing', ''],
   ])('not with %s', (_, uri) => {
-    expect(matchesRedirectUri(registered, uri)).toBe(false)
+    expect(matchesRedirectUri({ redirectUris: registered }, uri)).toBe(false)
   })
 
   test('nothing matches where nothing is registered', () => {
     for (const uri of ['', 'undefined', 'length', '0', '__proto__'])
-      expect(matchesRedirectUri([], uri)).toBe(false)
+      expect(matchesRedirectUri({ redirectUris: [] }, uri)).toBe(false)
   })
 })
 
@@ -125,7 +125,133 @@ describe('RFC 8252 section 7.3: "MUST allow any port to be specified at the time
     ['https://127.0.0.1/callback', 'https://127.0.0.1:51004/callback', false],
     ['https://client.example/callback', 'https://client.example:51004/callback', false],
   ])('registered %s, sent %s: %s', (registered, sent, expected) => {
-    expect(matchesRedirectUri([registered], sent)).toBe(expected)
+    expect(matchesRedirectUri({ redirectUris: [registered] }, sent)).toBe(expected)
+  })
+})
+
+describe('redirectUriMatching prefix, for clients of SignOn 1.1', () => {
+  const site = 'http://localhost:8888'
+  const app = 'https://client.example/app'
+  const folder = 'https://client.example/app/'
+  const queried = 'https://client.example/app?tenant=1'
+  const takes = (registered: string, sent: string) =>
+    matchesRedirectUri({ redirectUris: [registered], redirectUriMatching: 'prefix' }, sent)
+
+  test.each([
+    [site, site],
+    [site, `${site}/`],
+    [site, `${site}/main_page.jsp`],
+    [site, `${site}/a/b/main_page.jsp?x=1&y=%2F..%5C`],
+    [site, `${site}/a/`],
+    [site, `${site}/a%20b/%ED%95%9C`],
+    [site, `${site}/.well-known/a..b/...`],
+    [site, `${site}?x=1`],
+    [app, `${app}/callback`],
+    [app, `${app}?x=/../`],
+    [folder, `${folder}callback`],
+    [folder, `${folder}callback?x=1`],
+    [queried, queried],
+    ['com.example.app:/callback', 'com.example.app:/callback'],
+    ['http://127.0.0.1/callback', 'http://127.0.0.1:51004/callback'],
+  ])('registered %s, sent %s: taken', (registered, sent) => {
+    expect(takes(registered, sent)).toBe(true)
+  })
+
+  test.each([
+    ['another port', site, 'http://localhost:8889/main_page.jsp'],
+    ['a longer port', site, 'http://localhost:88888/main_page.jsp'],
+    ['no port', site, 'http://localhost/main_page.jsp'],
+    ['another scheme', site, 'https://localhost:8888/main_page.jsp'],
+    ['a longer scheme', site, 'xhttp://localhost:8888/'],
+    ['another host', site, 'http://127.0.0.1:8888/main_page.jsp'],
+    ['the port as password', site, 'http://localhost:8888@evil.example/'],
+    ['the host as user', 'https://client.example', 'https://client.example@evil.example/'],
+    ['a longer host', 'https://client.example', 'https://client.example.evil.example/'],
+    ['a host that goes on', 'https://client.example', 'https://client.examples/'],
+    ['upper case', site, 'http://LOCALHOST:8888/'],
+    ['a user', site, 'http://user@localhost:8888/'],
+    ['a fragment', site, `${site}/#x`],
+    ['a fragment at once', site, `${site}#x`],
+    ['a backslash', site, `${site}\\evil`],
+    ['a backslash in the path', site, `${site}/\\evil.example`],
+    ['a tab', site, `${site}/\t/evil.example`],
+    ['a line end', site, `${site}/a\n`],
+    ['a space', site, `${site}/a b`],
+    ['two slashes', site, `${site}//evil.example`],
+    ['two slashes within', site, `${site}/a//evil.example`],
+    ['a slash more', folder, `${folder}/evil.example`],
+    ['dot segments', app, `${app}/../admin`],
+    ['dot segments at the end', app, `${app}/a/..`],
+    ['a dot segment', app, `${app}/./a`],
+    ['encoded dot segments', app, `${app}/%2e%2e/admin`],
+    ['half encoded dot segments', app, `${app}/.%2E/admin`],
+    ['dot segments with a parameter', app, `${app}/..;x=1/admin`],
+    ['dot segments with an encoded parameter', app, `${app}/..%3bx/admin`],
+    ['dots at once', 'https://client.example/', 'https://client.example/../'],
+    ['twice encoded dots', app, `${app}/%252e%252e/admin`],
+    ['an encoded slash', app, `${app}/..%2fadmin`],
+    ['an encoded backslash', app, `${app}/..%5Cadmin`],
+    ['an encoded null', app, `${app}/a%00`],
+    ['an encoded line end', app, `${app}/a%0d%0aSet-Cookie:x`],
+    ['a longer segment', app, `${app}lication`],
+    ['a segment that goes on with a dot', app, `${app}.evil.example`],
+    ['a parameter of the segment', app, `${app};x=1`],
+    ['letters beyond ASCII', site, `${site}/\uff0fevil`],
+    ['a letter that looks alike', 'https://client.example', 'https://\u0441lient.example/'],
+    ['more than a registered query', queried, `${queried}&x=1`],
+    ['a path behind a registered query', queried, `${queried}/more`],
+    ['a private-use scheme', 'com.example.app:/callback', 'com.example.app:/callback/more'],
+    ['a path above', app, 'https://client.example/'],
+    ['too much of it', site, `${site}/${'a'.repeat(2000)}`],
+    ['nothing', site, ''],
+  ])('not with %s', (_, registered, sent) => {
+    expect(takes(registered, sent)).toBe(false)
+  })
+
+  test('is for clients that were given it only', () => {
+    for (const redirectUriMatching of [undefined, 'exact'] as const) {
+      const rules = { redirectUris: [site], ...(redirectUriMatching && { redirectUriMatching }) }
+      expect(matchesRedirectUri(rules, `${site}/main_page.jsp`)).toBe(false)
+    }
+  })
+
+  test('whatever is taken stays on the registered origin, below the registered path', () => {
+    const piece = fc.constantFrom(
+      '/',
+      '//',
+      '..',
+      '.',
+      '%2e',
+      '%2F',
+      '%5c',
+      '\\',
+      '@',
+      ':',
+      ':80',
+      '?',
+      '#',
+      ';',
+      'evil.example',
+      'a',
+      '\t',
+      '%00',
+      '\uff0e',
+    )
+    fc.assert(
+      fc.property(
+        fc.constantFrom(site, app, folder),
+        fc.array(piece, { maxLength: 8 }),
+        (registered, pieces) => {
+          const sent = registered + pieces.join('')
+          if (!takes(registered, sent)) return
+          const [own, url] = [new URL(registered), new URL(sent)]
+          expect(url.origin).toBe(own.origin)
+          expect(url.pathname.startsWith(own.pathname)).toBe(true)
+          expect(decodeURIComponent(url.pathname)).not.toMatch(/(^|\/)\.\.?(\/|$)|\\|\/\//)
+        },
+      ),
+      { numRuns: 2000 },
+    )
   })
 })
 

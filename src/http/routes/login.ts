@@ -31,7 +31,7 @@ export function loginRoute(
     const asked = continueTo === undefined ? {} : authorizeParameters(continueTo)
     const client = asked.client_id === undefined ? undefined : findClient(context, asked.client_id)
     const target = asked.redirect_uri ?? client?.metadata.redirectUris[0]
-    const isSure = client && target !== undefined && matchesRedirectUri(client.metadata.redirectUris, target)
+    const isSure = client && target !== undefined && matchesRedirectUri(client.metadata, target)
     const page = loginPage({
       language: languageOf(request, asked.ui_locales),
       csrfToken: reply.generateCsrf(),
