@@ -1,5 +1,7 @@
 /** What a running server and an offline command both stand on: ledger, read models, identity, use cases. */
 import type { AuthorizationContext } from './authorization-server/context.ts'
+import { DpopProofs } from './authorization-server/dpop.ts'
+import { KeyedHash } from './authorization-server/keyed-hash.ts'
 import { SecretChecker } from './authorization-server/secret-checker.ts'
 import { TokenSecrets } from './authorization-server/token-secrets.ts'
 import { verifyMessage } from './chain/message.ts'
@@ -66,6 +68,7 @@ export async function openCore(
       },
       secrets: new TokenSecrets(identity.successorKey),
       secretChecker: new SecretChecker(),
+      dpop: new DpopProofs(new KeyedHash(identity.nonceKey), settings.dpop, now),
       now,
       verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     }

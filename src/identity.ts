@@ -14,6 +14,8 @@ export interface Identity {
   checkpointSigner: NoteSigner
   /** Key of the successors of refresh tokens, 32 bytes. */
   successorKey: Buffer
+  /** Key of DPoP nonces, 32 bytes. */
+  nonceKey: Buffer
   /** The event that binds the checkpoint key to the server's address. */
   opened: EventOf<'server.opened'>
 }
@@ -49,6 +51,7 @@ export function createIdentity(
     address: key.address,
     checkpointSigner: ed25519Signer(origin, checkpointKey),
     successorKey: derive(key, 'refresh token successors'),
+    nonceKey: derive(key, 'dpop nonces'),
     opened,
   }
 }

@@ -153,6 +153,7 @@ async function issueCode(
         redirectUri: request.redirectUri,
         redirectUriSent: request.redirectUriSent,
         codeChallenge: request.codeChallenge,
+        ...(request.jkt !== undefined && { jkt: request.jkt }),
         expiresAtSeconds: Math.floor(nowMs / 1000) + settings.codeSeconds,
       },
     ],

@@ -2,6 +2,7 @@
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Event } from '../oauth/events.ts'
 import type { ReadModels } from '../projections/read-models.ts'
+import type { DpopProofs } from './dpop.ts'
 import type { SecretChecker } from './secret-checker.ts'
 import type { TokenSecrets } from './token-secrets.ts'
 
@@ -25,6 +26,7 @@ export interface AuthorizationContext {
   settings: AuthorizationSettings
   secrets: TokenSecrets
   secretChecker: SecretChecker
+  dpop: DpopProofs
   /** Milliseconds since 1970. */
   now: () => number
   /** Whether `signature` is that of `address` over the text, as a "Bitcoin Signed Message". */

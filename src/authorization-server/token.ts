@@ -35,5 +35,8 @@ export function requestToken(context: AuthorizationContext, request: TokenReques
   if (!useCase) throw new OAuthError('unsupported_grant_type', 'the grant type is not supported')
   if (!mayUse(client, grantType))
     throw new OAuthError('unauthorized_client', 'the client may not use this grant type')
+  // RFC 9449 section 5.2: such a client gets no token that whoever finds it could use.
+  if (client.metadata.dpopBound && request.jkt === undefined)
+    throw new OAuthError('invalid_dpop_proof', 'this client must send a DPoP proof')
   return useCase(context, request)
 }

@@ -152,6 +152,12 @@ export const settingsTable = {
     text: 'User store of SignOn 1.1.',
     example: 'com.example.UserRepository',
   },
+  'signon.dpop.nonce-required': {
+    type: truth,
+    default: 'false',
+    text: 'Whether a DPoP proof counts only with a nonce of this server (RFC 9449 section 8), so that none can be made in advance.',
+    example: 'true',
+  },
   'signon.login.origins': {
     type: origins,
     default: '',

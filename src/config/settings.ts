@@ -22,6 +22,7 @@ export interface Settings {
     readonly codeValiditySeconds: number
     readonly sessionValiditySeconds: number
   }
+  readonly dpop: { readonly nonceRequired: boolean }
   readonly login: { readonly origins: readonly string[] }
   readonly peer: { readonly addresses: readonly string[] }
   readonly anchor: { readonly intervalSeconds: number; readonly feeRateSatsPerByte: number }
@@ -79,6 +80,7 @@ export function arrangeSettings(
       codeValiditySeconds: value('signon.server.code.validity')!,
       sessionValiditySeconds: value('signon.server.session.validity')!,
     },
+    dpop: { nonceRequired: value('signon.dpop.nonce-required')! },
     login: { origins: value('signon.login.origins')! },
     peer: { addresses: value('signon.peer.addresses')! },
     anchor: {

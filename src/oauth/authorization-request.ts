@@ -12,6 +12,8 @@ export interface AuthorizationRequest {
   state: string | undefined
   scopes: string[]
   codeChallenge: string | null
+  /** RFC 9449 section 10: thumbprint of the key that must redeem the code. */
+  jkt?: string
 }
 
 /** Where an answer may go: only known once client and redirect URI are sure. */
@@ -76,10 +78,14 @@ export function authorizationRequest(
     if (method !== 'S256') throw new OAuthError('invalid_request', 'code_challenge_method must be S256')
     if (!isCodeChallenge(challenge)) throw new OAuthError('invalid_request', 'code_challenge is malformed')
   }
+  const { dpop_jkt: jkt } = parameters
+  if (jkt !== undefined && !/^[A-Za-z0-9_-]{43}$/.test(jkt))
+    throw new OAuthError('invalid_request', 'dpop_jkt is not a SHA-256 thumbprint')
   return {
     clientId: client.clientId,
     ...target,
     scopes: narrowScopes(parameters.scope, client.metadata.scopes),
     codeChallenge: challenge ?? null,
+    ...(jkt !== undefined && { jkt }),
   }
 }

@@ -51,7 +51,9 @@ export interface Introspection {
   scope?: string
   client_id?: string
   username?: string
-  token_type?: 'bearer' | 'refresh_token'
+  token_type?: 'bearer' | 'DPoP' | 'refresh_token'
+  /** RFC 9449 section 6.2. */
+  cnf?: { jkt: string }
   exp?: number
   iat?: number
   sub?: string
@@ -63,16 +65,18 @@ export interface Introspection {
 export function introspection(token: LiveToken | undefined, issuer: string): Introspection {
   if (!token) return { active: false }
   const { grant, client, user } = token
+  const jkt = token.kind === 'access' ? grant.access?.jkt : undefined
   const answer: Introspection = {
     active: true,
     scope: token.scopes.join(' '),
     client_id: grant.clientId,
-    token_type: token.kind === 'access' ? 'bearer' : 'refresh_token',
+    token_type: token.kind === 'refresh' ? 'refresh_token' : jkt === undefined ? 'bearer' : 'DPoP',
     exp: token.expiresAtSeconds,
     iat: token.issuedAtSeconds,
     sub: grant.subject ?? grant.clientId,
     iss: issuer,
   }
+  if (jkt !== undefined) answer.cnf = { jkt }
   if (user?.username !== undefined) answer.username = user.username
   if (client.metadata.resourceIds.length > 0) answer.aud = client.metadata.resourceIds
   return answer

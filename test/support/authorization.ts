@@ -4,6 +4,8 @@ import { expect, onTestFinished } from 'vitest'
 import { type AdministrationRequest, administer } from '../../src/authorization-server/administer.ts'
 import { authorize } from '../../src/authorization-server/authorize.ts'
 import type { AuthorizationContext } from '../../src/authorization-server/context.ts'
+import { DpopProofs } from '../../src/authorization-server/dpop.ts'
+import { KeyedHash } from '../../src/authorization-server/keyed-hash.ts'
 import { SecretChecker } from '../../src/authorization-server/secret-checker.ts'
 import type { LiveSession } from '../../src/authorization-server/session.ts'
 import { requestToken as requestTokens, type TokenRequest } from '../../src/authorization-server/token.ts'
@@ -63,6 +65,7 @@ export async function openWorld({ folder = temporaryFolder(), cacheEntries = 100
     },
     secrets: new TokenSecrets(Buffer.alloc(32, 5)),
     secretChecker: new SecretChecker(),
+    dpop: new DpopProofs(new KeyedHash(Buffer.alloc(32, 6)), { nonceRequired: false }, () => clock.nowMs),
     now: () => clock.nowMs,
     verifyMessage: (address, text, signature) => signature === signAs(address, text),
   }

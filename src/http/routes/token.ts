@@ -4,12 +4,18 @@ import { authenticateClient } from '../../authorization-server/authenticate-clie
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
 import { requestToken } from '../../authorization-server/token.ts'
 import { clientCredentials } from '../../oauth/client-authentication.ts'
+import { provenKey } from '../dpop-proof.ts'
 import { parameters } from '../parameters.ts'
 
 export function tokenRoute(app: FastifyInstance, context: AuthorizationContext): void {
-  app.post('/oauth/token', async (request) => {
+  app.post('/oauth/token', async (request, reply) => {
     const form = parameters(request.body)
     const client = await authenticateClient(context, clientCredentials(request.headers.authorization, form))
-    return requestToken(context, { client, form, address: request.ip })
+    const jkt =
+      request.headers.dpop === undefined
+        ? undefined
+        : await provenKey(context, request, reply, '/oauth/token')
+    const address = request.ip
+    return requestToken(context, { client, form, address, ...(jkt !== undefined && { jkt }) })
   })
 }
