@@ -94,17 +94,22 @@ async function originOf(storage: Storage, wanted: string, isSet: boolean): Promi
   return wanted
 }
 
-/** First event of a ledger, and again whenever a key or the administrator has changed. */
+/**
+ * First events of a ledger, one of each of the server's keys, and again whenever a key or the administrator has
+ * changed. The first key comes first. Dying between two of them leaves the rest for the next start.
+ */
 async function introduceServer(
   ledger: Ledger<Event>,
   models: ReadModels,
-  { address, opened }: Identity,
+  { openings }: Identity,
   now: () => number,
 ): Promise<void> {
-  const stream = streamOf.server(address)
-  const { state, version } = models.load('server', stream)
-  const isKnown =
-    state?.checkpointKey === opened.checkpointKey &&
-    state.administratorAddress === opened.administratorAddress
-  if (!isKnown) await ledger.append(stream, version, [opened], now())
+  for (const opened of openings) {
+    const stream = streamOf.server(opened.serverAddress)
+    const { state, version } = models.load('server', stream)
+    const isKnown =
+      state?.checkpointKey === opened.checkpointKey &&
+      state.administratorAddress === opened.administratorAddress
+    if (!isKnown) await ledger.append(stream, version, [opened], now())
+  }
 }

@@ -16,8 +16,8 @@ export interface Identity {
   successorKey: Buffer
   /** Key of DPoP nonces, 32 bytes. */
   nonceKey: Buffer
-  /** The event that binds the checkpoint key to the server's address. */
-  opened: EventOf<'server.opened'>
+  /** The events that bind the checkpoint key to the server's addresses: one of each key, signed by it. */
+  openings: readonly EventOf<'server.opened'>[]
 }
 
 /** Independent keys for independent uses (RFC 5869): knowing one tells nothing of the others. */
@@ -37,21 +37,22 @@ export function createIdentity(
   const key = keys[0]
   if (!key) throw new RangeError('a server has at least one private key')
   const checkpointKey = ed25519PrivateKey(derive(key, 'checkpoint key'))
-  const opened: EventOf<'server.opened'> = {
+  const opened = {
     type: 'server.opened',
     origin,
     administratorAddress,
-    serverAddress: key.address,
     checkpointKey: ed25519PublicKeyBytes(checkpointKey).toString('base64url'),
-    signature: '',
-  }
-  opened.signature = signMessage(serverText(opened), key)
+  } as const
+  const openings = keys.map((own): EventOf<'server.opened'> => {
+    const unsigned = { ...opened, serverAddress: own.address, signature: '' }
+    return { ...unsigned, signature: signMessage(serverText(unsigned), own) }
+  })
   return {
     keys,
     address: key.address,
     checkpointSigner: ed25519Signer(origin, checkpointKey),
     successorKey: derive(key, 'refresh token successors'),
     nonceKey: derive(key, 'dpop nonces'),
-    opened,
+    openings,
   }
 }

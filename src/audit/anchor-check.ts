@@ -2,10 +2,12 @@
 import { type Anchor, isConfirmed } from '../anchor/anchor.ts'
 import { listAnchors } from '../anchor/anchor-store.ts'
 import { type AnchorFinding, verifyAnchor, verifyAnchorOnChain } from '../anchor/verify.ts'
+import { readEvidence } from '../chain/transaction-evidence.ts'
 import type { ChainClient } from '../chain/types.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import type { Checkpoint } from '../tree/checkpoint.ts'
 import type { Hash } from '../tree/hash.ts'
+import type { Authority } from './authority.ts'
 import { BySize, type Sized } from './by-size.ts'
 import type { FaultKind, Faults } from './fault.ts'
 
@@ -25,6 +27,17 @@ export interface AnchoredLog {
   mayMissServers: boolean
 }
 
+/** Anchors paid by keys that the log has not named so far; it may name them later. */
+interface UnknownPayer {
+  signers: readonly string[]
+  /** Confirmed, and nothing else is wrong with them. */
+  holding: number
+  faults: { size: number; finding: AnchorFinding }[]
+}
+
+/** More of them from one payer would tell nothing new. */
+const mostFaultsOfPayer = 100
+
 /** A reorganisation that the anchorer has still to follow is no fault of the log. */
 const followable: readonly string[] = ['anchor_unconfirmed', 'anchor_reorged']
 
@@ -33,6 +46,7 @@ export class AnchorCheck {
   readonly #chain: ChainClient | undefined
   readonly #warnings: string[]
   readonly #stored: BySize<FoundAnchor>
+  readonly #unknownPayers = new Map<string, UnknownPayer>()
   #node: 'asked' | 'unreachable'
   #confirmed = 0
   #pending = 0
@@ -79,18 +93,25 @@ export class AnchorCheck {
     const checkpoint =
       log.checkpoint ?? (log.hasDoubtfulCheckpoint ? { ...anchor, root: root ?? anchor.root } : undefined)
     const isRightRoot = this.#faults.count === count
+    let payer: UnknownPayer | undefined
     for (const finding of verifyAnchor(anchor, { checkpoint, serverAddresses })) {
       if (finding.kind === 'anchor_checkpoint' && !isRightRoot) continue
-      if (finding.kind === 'anchor_signer' && log.mayMissServers) continue
-      this.#add(size, finding)
+      if (finding.kind === 'anchor_signer') {
+        if (!log.mayMissServers) payer = this.#unknownPayer(anchor, finding)
+      } else this.#add(size, finding)
     }
     await this.#ask(anchor)
+    const holds = this.#faults.count === count
     if (!isConfirmed(anchor)) this.#pending++
-    else if (this.#faults.count === count) this.#confirmed++
+    else if (holds && payer) payer.holding++
+    else if (holds) this.#confirmed++
   }
 
-  /** What covers more events than the log has. */
-  async finish(size: number): Promise<void> {
+  /** Whose anchors have been paid by no server of the whole log, and what covers more events than the log has. */
+  async finish(size: number, { anchorSigners, isUncertain }: Authority): Promise<void> {
+    for (const { signers, holding, faults } of this.#unknownPayers.values())
+      if (signers.some((signer) => anchorSigners.includes(signer))) this.#confirmed += holding
+      else if (!isUncertain) for (const fault of faults) this.#add(fault.size, fault.finding)
     for (const found of await this.#stored.upTo(Number.MAX_SAFE_INTEGER))
       if (found.size > size)
         this.#faults.add(
@@ -102,6 +123,15 @@ export class AnchorCheck {
 
   close(): Promise<void> {
     return this.#stored.close()
+  }
+
+  #unknownPayer({ raw, size }: Anchor, finding: AnchorFinding): UnknownPayer {
+    const { signers } = readEvidence(raw)
+    const name = signers.join(' ')
+    const payer = this.#unknownPayers.get(name) ?? { signers, holding: 0, faults: [] }
+    this.#unknownPayers.set(name, payer)
+    if (payer.faults.length < mostFaultsOfPayer) payer.faults.push({ size, finding })
+    return payer
   }
 
   async *#list(reader: StorageReader): AsyncGenerator<FoundAnchor> {

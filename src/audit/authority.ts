@@ -36,10 +36,31 @@ interface Signer extends OpenedServer {
   verifier: NoteVerifier
 }
 
+/**
+ * The address known from elsewhere through which a server is known: its own, or that of a key which vouches for the
+ * same checkpoint key and administrator. Only who holds the checkpoint key can have put the other one into its log,
+ * and all that it gains is to pay for anchors.
+ */
+export const knownThrough = (
+  server: Pick<OpenedServer, 'origin' | 'administratorAddress' | 'serverAddress' | 'checkpointKey'>,
+  all: readonly Omit<OpenedServer, 'position'>[],
+  knownAddresses: readonly string[],
+): string | undefined =>
+  [server, ...all].find(
+    (it) =>
+      knownAddresses.includes(it.serverAddress) &&
+      it.origin === server.origin &&
+      it.checkpointKey === server.checkpointKey &&
+      it.administratorAddress === server.administratorAddress,
+  )?.serverAddress
+
 export class Authority {
   readonly #verifyMessage: VerifyMessage
   readonly #trusted: Trusted
   readonly #faults: Faults
+  /** Each address with each of its checkpoint keys and administrators once. */
+  readonly #opened: OpenedServer[] = []
+  /** Each checkpoint key once. */
   readonly #signers: Signer[] = []
   #latest: OpenedServer | undefined
   #isUncertain = false
@@ -51,9 +72,11 @@ export class Authority {
     this.#faults = faults
   }
 
-  /** The servers whose keys were vouched for, each key once. */
+  /** The servers whose signatures count, each address with each of its checkpoint keys once. */
   get servers(): OpenedServer[] {
-    return this.#signers.map(({ verifier: _, ...server }) => server)
+    return this.#opened.filter(
+      (server, i) => this.#opened.findIndex((other) => hasSameKeys(server, other)) === i,
+    )
   }
 
   /** An event that binds keys is damaged: what does not fit the others may have been signed by its keys. */
@@ -71,15 +94,21 @@ export class Authority {
     this.#isUncertain = true
   }
 
-  /** Whose signature makes an anchor of this many events count. */
-  anchorSigners(size: number): string[] {
-    const opened = this.#signers.filter(({ position }) => position < size)
-    return [...opened.map(({ serverAddress }) => serverAddress), ...(this.#trusted.serverAddresses ?? [])]
+  /**
+   * Whose signature makes an anchor count, as far as the log was gone through. A key may have paid for anchors before
+   * it was introduced: whose it is, the server says later.
+   */
+  get anchorSigners(): string[] {
+    const opened = this.#opened.map(({ serverAddress }) => serverAddress)
+    return [...new Set([...opened, ...(this.#trusted.serverAddresses ?? [])])]
   }
 
-  /** Whether the administrator, as the whole log leaves it, is the trusted one. */
+  /** Whether the servers, and the administrator as the whole log leaves it, are the trusted ones. */
   finish(): void {
-    const { administratorAddress } = this.#trusted
+    const { administratorAddress, serverAddresses } = this.#trusted
+    for (const server of serverAddresses ? this.#opened : [])
+      if (knownThrough(server, this.#opened, serverAddresses!) === undefined)
+        this.#faults.add(server.position, 'server_untrusted', `server ${server.serverAddress} is not trusted`)
     if (!this.#latest || administratorAddress === undefined) return
     if (this.#latest.administratorAddress !== administratorAddress)
       this.#faults.add(
@@ -129,10 +158,11 @@ export class Authority {
       if (!this.#latest) this.loseTrack()
       return
     }
-    if (this.#trusted.serverAddresses && !this.#trusted.serverAddresses.includes(serverAddress))
-      this.#faults.add(position, 'server_untrusted', `server ${serverAddress} is not trusted`)
     const server = { position, origin, administratorAddress, serverAddress, checkpointKey }
     this.#latest = server
+    const isSame = (other: OpenedServer) =>
+      hasSameKeys(server, other) && other.administratorAddress === administratorAddress
+    if (!this.#opened.some(isSame)) this.#opened.push(server)
     if (this.#signers.some((known) => known.origin === origin && known.checkpointKey === checkpointKey))
       return
     try {
@@ -160,6 +190,11 @@ export class Authority {
       )
   }
 }
+
+const hasSameKeys = (one: OpenedServer, other: OpenedServer): boolean =>
+  one.serverAddress === other.serverAddress &&
+  one.origin === other.origin &&
+  one.checkpointKey === other.checkpointKey
 
 /** Signs nothing. */
 const nobody = { origin: '', administratorAddress: '(none)' }

@@ -226,11 +226,7 @@ class BundleCheck {
   }
 
   async #readAnchors(): Promise<void> {
-    const anchors = new AnchorStations(
-      this.#stations,
-      this.#authority.anchorSigners(this.#manifest.size),
-      undefined,
-    )
+    const anchors = new AnchorStations(this.#stations, this.#authority.anchorSigners, undefined)
     const anchored = new Set<NotedTree>()
     let i = 0
     for await (const value of this.#folder.lines('anchors.jsonl')) {

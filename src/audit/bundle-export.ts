@@ -21,7 +21,7 @@ import {
 import { checkBundle } from './bundle-check.ts'
 import { ProofFileError } from './proof-file.ts'
 import { encodeAnchor, encodeProven } from './receipt.ts'
-import { openedServers, provenAnchor, provenRecord, ReceiptError, treeWith } from './receipts.ts'
+import { openedServers, payerOf, provenAnchor, provenRecord, ReceiptError, treeWith } from './receipts.ts'
 import { confirmedAnchors, type SignedTree, signedTrees, tilesOf } from './signed-trees.ts'
 
 export interface ExportOptions {
@@ -49,7 +49,7 @@ export async function exportBundle(
     throw new ReceiptError('not_found', `the ledger has ${size} events: there are none from ${from} to ${to}`)
   const target = resolve(directory)
   await assertAbsent(target)
-  const tree = await treeWith(reader, to, options.unanchored ?? false)
+  const tree = await treeWithPayers(reader, from, to, options.unanchored ?? false)
   const parent = dirname(target)
   const temporary = await mkdtemp(`${target}.new-`)
   try {
@@ -79,6 +79,34 @@ async function assertHolds(directory: string, verifyMessage: VerifyMessage): Pro
     )
   const wrong = faults.find((fault) => !isOfPayer(fault))
   if (wrong) throw new LedgerError('damaged', `the ledger gives no bundle: ${wrong.file}: ${wrong.detail}`)
+}
+
+/**
+ * The tree of the bundle: behind the range, and behind the introduction of every key of the ledger that paid for an
+ * anchor in it. A key that was introduced only now stands in no signed tree yet: its address is then for the reader to
+ * know.
+ */
+async function treeWithPayers(
+  reader: StorageReader,
+  from: number,
+  to: number,
+  unanchored: boolean,
+): Promise<SignedTree> {
+  const servers = await openedServers(reader)
+  let tree = await treeWith(reader, to, unanchored)
+  for (;;) {
+    const { size } = tree.checkpoint
+    let last = 0
+    for await (const anchor of anchorsOf(reader, from, to, tree))
+      last = Math.max(last, payerOf(anchor, tree.checkpoint, servers)?.position ?? 0)
+    if (last < size) return tree
+    try {
+      tree = await treeWith(reader, last, unanchored)
+    } catch (error) {
+      if (error instanceof ReceiptError) return tree
+      throw error
+    }
+  }
 }
 
 async function writeFiles(
@@ -142,10 +170,15 @@ async function* checkpointLines(reader: StorageReader, from: number, to: number,
 }
 
 async function* anchorLines(reader: StorageReader, from: number, to: number, tree: SignedTree) {
+  for await (const anchor of anchorsOf(reader, from, to, tree)) yield line(encodeAnchor(provenAnchor(anchor)))
+}
+
+/** The anchors of the checkpoints of a range, and that of the covering tree. */
+async function* anchorsOf(reader: StorageReader, from: number, to: number, tree: SignedTree) {
   const { size } = tree.checkpoint
   for await (const anchor of confirmedAnchors(reader, from + 1)) {
     if (anchor.size > size) break
-    if (anchor.size <= to + 1 || anchor.size === size) yield line(encodeAnchor(provenAnchor(anchor)))
+    if (anchor.size <= to + 1 || anchor.size === size) yield anchor
   }
 }
 

@@ -13,7 +13,7 @@ import { ed25519PublicKey } from '../tree/ed25519.ts'
 import { leafHash, sameHash } from '../tree/hash.ts'
 import { verifyInclusion } from '../tree/proofs.ts'
 import { ed25519Verifier, type NoteVerifier, parseNote } from '../tree/signed-note.ts'
-import type { Trusted, VerifyMessage } from './authority.ts'
+import { knownThrough, type Trusted, type VerifyMessage } from './authority.ts'
 import type { ProvenRecord, Receipt } from './receipt.ts'
 import { AnchorStations } from './receipt-anchor-check.ts'
 import { type Station, Stations } from './stations.ts'
@@ -49,6 +49,7 @@ export interface NotedTree {
 }
 
 interface BoundServer {
+  about: string
   position: number
   event: Extract<Event, { type: 'server.opened' }>
   verifier: NoteVerifier
@@ -61,6 +62,7 @@ export async function checkReceipt(receipt: Receipt, options: ReceiptCheckOption
   const events = receipt.events.map((proven, i) => check.read(proven, `event ${i + 1}`))
   const servers = receipt.servers.map((proven, i) => check.read(proven, `server ${i + 1}`))
   for (const server of servers) check.bind(server)
+  check.identify()
   for (const tree of check.trees.values()) check.signature(tree)
   for (const event of events) check.administration(event)
   const anchors = new AnchorStations(check.stations, check.addresses, options.chain)
@@ -116,7 +118,7 @@ class ReceiptCheck {
     }
   }
 
-  /** A `server.opened` and whose it is: the one thing that an auditor must know from elsewhere. */
+  /** A `server.opened` and the key it binds. */
   bind({ about, recorded }: Read): void {
     if (!recorded) return
     const { event, position } = recorded
@@ -126,17 +128,7 @@ class ReceiptCheck {
       return
     }
     const { serverAddress, origin, checkpointKey } = event
-    const { trusted, verifyMessage } = this.#options
-    if (!trusted?.serverAddresses)
-      stations.notProved(
-        'server_address',
-        about,
-        `that ${serverAddress} is the server: only the receipt says so; compare it with what you know from elsewhere`,
-      )
-    else if (trusted.serverAddresses.includes(serverAddress))
-      stations.proved('server_address', about, `${serverAddress} is the server known from elsewhere`)
-    else
-      stations.failed('server_address', about, `${serverAddress} is none of the servers known from elsewhere`)
+    const { verifyMessage } = this.#options
     if (!verifyMessage(serverAddress, serverText(event), event.signature)) {
       stations.failed('server_key', about, `the checkpoint key is not signed by ${serverAddress}`)
       return
@@ -146,7 +138,38 @@ class ReceiptCheck {
     )
     if (!verifier) return
     stations.proved('server_key', about, `${serverAddress} vouches for the checkpoint key of ${origin}`)
-    this.#servers.push({ position, event, verifier })
+    this.#servers.push({ about, position, event, verifier })
+  }
+
+  /** Whose keys these are, when all are bound: the one thing that an auditor must know from elsewhere. */
+  identify(): void {
+    const { stations } = this
+    const { serverAddresses: known } = this.#options.trusted ?? {}
+    const events = this.#servers.map(({ event }) => event)
+    for (const { about, event } of this.#servers) {
+      const { serverAddress } = event
+      const through = known && knownThrough(event, events, known)
+      if (!known)
+        stations.notProved(
+          'server_address',
+          about,
+          `that ${serverAddress} is the server: only the receipt says so; compare it with what you know from elsewhere`,
+        )
+      else if (through === serverAddress)
+        stations.proved('server_address', about, `${serverAddress} is the server known from elsewhere`)
+      else if (through !== undefined)
+        stations.proved(
+          'server_address',
+          about,
+          `${serverAddress} vouches for the same checkpoint key as ${through}, the server known from elsewhere, and stands in its log`,
+        )
+      else
+        stations.failed(
+          'server_address',
+          about,
+          `${serverAddress} is none of the servers known from elsewhere`,
+        )
+    }
   }
 
   signature({ note, checkpoint }: NotedTree): void {

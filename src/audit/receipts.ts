@@ -1,4 +1,6 @@
 /** Makes receipts: for each event its place in the first anchored tree that holds it, and who signed that tree. */
+import type { ConfirmedAnchor } from '../anchor/anchor.ts'
+import { readEvidence } from '../chain/transaction-evidence.ts'
 import { LedgerError } from '../ledger/errors.ts'
 import { decodePosition, sideKey } from '../ledger/layout.ts'
 import { logSize, readRecord } from '../ledger/reader.ts'
@@ -6,7 +8,7 @@ import type { StorageReader } from '../ledger/storage.ts'
 import { isAdministration } from '../oauth/administration.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
 import type { EventOf } from '../oauth/events.ts'
-import { openCheckpoint } from '../tree/checkpoint.ts'
+import { type Checkpoint, openCheckpoint } from '../tree/checkpoint.ts'
 import { ed25519PublicKey } from '../tree/ed25519.ts'
 import { ed25519Verifier } from '../tree/signed-note.ts'
 import type { VerifyMessage } from './authority.ts'
@@ -60,13 +62,9 @@ export async function receiptFor(
     const tree = await treeWith(reader, position, options.unanchored ?? false)
     trees.set(tree.checkpoint.size, tree)
     events.push(await provenRecord(reader, position, tree, options.disclose ?? false))
-    const { record } = await readRecord(reader, position)
-    const signer = signerOf(tree, servers)
-    const namer = isAdministration(decodeEvent(record.type, record.body))
-      ? servers.findLast((server) => server.position < position)
-      : undefined
-    for (const server of [signer, namer])
-      if (server && !wanted.has(server.position)) wanted.set(server.position, tree)
+    for (const server of await vouchersOf(reader, position, tree, servers))
+      if (!wanted.has(server.position))
+        wanted.set(server.position, await treeWithServer(reader, server.position, tree))
   }
   const receipt: Receipt = { events, servers: [], anchors: [] }
   for (const [position, tree] of [...wanted].sort(([a], [b]) => a - b))
@@ -75,6 +73,60 @@ export async function receiptFor(
     if (anchor) receipt.anchors.push(provenAnchor(anchor))
   await assertHolds(receipt, options.verifyMessage)
   return receipt
+}
+
+/**
+ * Who has to be in the receipt: who signed the tree, who paid for its anchor, who named the administrator. A server with
+ * several keys is known by its first one, so that one is in it too.
+ */
+async function vouchersOf(
+  reader: StorageReader,
+  position: number,
+  tree: SignedTree,
+  servers: readonly FoundServer[],
+): Promise<FoundServer[]> {
+  const { record } = await readRecord(reader, position)
+  const namer = isAdministration(decodeEvent(record.type, record.body))
+    ? servers.findLast((server) => server.position < position)
+    : undefined
+  const signer = firstKeyOf(signerOf(tree, servers), servers)
+  const payer = tree.anchor && payerOf(tree.anchor, tree.checkpoint, servers)
+  const isSigner = payer?.event.serverAddress === signer.event.serverAddress
+  const payers = payer && !isSigner ? [firstKeyOf(payer, servers), payer] : []
+  return [signer, ...(namer ? [firstKeyOf(namer, servers)] : []), ...payers]
+}
+
+/** Where the first key of the same server was introduced, with the same checkpoint key and administrator. */
+function firstKeyOf(server: FoundServer, servers: readonly FoundServer[]): FoundServer {
+  const { origin, checkpointKey, administratorAddress } = server.event
+  const ofKey = servers.filter(
+    ({ position, event }) =>
+      position <= server.position && event.origin === origin && event.checkpointKey === checkpointKey,
+  )
+  const former = ofKey.findLastIndex(({ event }) => event.administratorAddress !== administratorAddress)
+  return ofKey[former + 1] ?? server
+}
+
+/** The last server in the tree by the address that paid, else the first one behind it; undefined for a stranger. */
+export function payerOf(
+  { raw }: ConfirmedAnchor,
+  { origin, size }: Checkpoint,
+  servers: readonly FoundServer[],
+): FoundServer | undefined {
+  const { signers } = readEvidence(raw)
+  const paying = servers.filter(
+    ({ event }) => event.origin === origin && signers.includes(event.serverAddress),
+  )
+  return paying.findLast(({ position }) => position < size) ?? paying[0]
+}
+
+/** A server that was introduced after the tree was signed stands in a later one. */
+async function treeWithServer(
+  reader: StorageReader,
+  position: number,
+  tree: SignedTree,
+): Promise<SignedTree> {
+  return position < tree.checkpoint.size ? tree : treeWith(reader, position, true)
 }
 
 /** The servers of the log, in its order; a peer's keys and replaced ones included. @throws LedgerError damaged */

@@ -197,7 +197,7 @@ class Verifier {
         root: roots.get(found.size),
         checkpoint: good.get(found.size)?.checkpoint,
         hasDoubtfulCheckpoint: told.has(found.size),
-        serverAddresses: this.#authority.anchorSigners(found.size),
+        serverAddresses: this.#authority.anchorSigners,
         mayMissServers: this.#authority.isUncertain,
       })
     }
@@ -214,7 +214,7 @@ class Verifier {
 
   async #checkBehind(sizeNow: number): Promise<void> {
     await this.#checkpoints.finish(sizeNow)
-    await this.#anchors.finish(sizeNow)
+    await this.#anchors.finish(sizeNow, this.#authority)
     const { record, side, tile } = await this.#blocks.behind(sizeNow)
     if (record !== undefined)
       this.#faults.add(record, 'record_unexpected', `the log ends before position ${record}`)
