@@ -102,7 +102,7 @@ describe('from nothing to a running server', () => {
     expect(screen).toMatch(/# History\nClient [\s\S]+\nAuthorization [\s\S]+\nToken /)
     const values = JSON.parse(await said(['server', 'monitor', '--json']))
     expect(shapeOf(values)).toEqual(monitorKeys)
-    expect(values).toMatchObject({ token: { issuance: 2, revocation: 0 }, ledger: { position: 6 } })
+    expect(values).toMatchObject({ token: { issuance: 2, revocation: 0 }, ledger: { position: 7 } })
     expect(values.history.token).toHaveLength(60)
   })
 
