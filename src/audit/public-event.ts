@@ -4,8 +4,8 @@
  *     {"position": 9, "time": "2026-11-02T10:15:00.123Z", "type": "token.issued", "stream": "grant:...",
  *      "version": 2, ... the event's own fields, in the order of its record}
  *
- * Hashes are base64url, times of the fields are seconds since 1970, what does not apply is null. Fields are
- * only ever added, at the end. Hashes of passwords and secrets never appear; what names a person (`username`,
+ * Hashes are base64url, times of the fields are seconds since 1970, what does not apply is null, or left out where
+ * the table calls it optional. Fields are only ever added, at the end. Hashes of passwords and secrets never appear; what names a person (`username`,
  * `address`, `userAgent`) only where disclosed, and only while it is not erased.
  */
 import { type EventType, eventLayouts, type Recorded } from '../oauth/events.ts'
@@ -39,8 +39,8 @@ export function publicEvent(recorded: Recorded, { disclose = false }: Disclosure
   }
   const fields = event as unknown as Record<string, unknown>
   for (const column of eventLayouts[event.type].fields) {
-    const name = column.split(':')[0]!
-    result[name] = fields[name] ?? null
+    const name = /^\w+/.exec(column)![0]
+    if (fields[name] !== undefined || !column.endsWith('?')) result[name] = fields[name] ?? null
   }
   if (disclose) Object.assign(result, personalFields(recorded))
   return result
