@@ -15,6 +15,7 @@ import { readEvents } from './ledger/reader.ts'
 import { openStorage, type Storage } from './ledger/storage.ts'
 import { decodeEvent, encodeEvent } from './oauth/event-codec.ts'
 import { type Event, streamOf } from './oauth/events.ts'
+import { Outbound } from './outbound/outbound.ts'
 import { ReadModels } from './projections/read-models.ts'
 import { projectRows } from './projections/rows.ts'
 
@@ -69,6 +70,7 @@ export async function openCore(
       secrets: new TokenSecrets(identity.successorKey),
       secretChecker: new SecretChecker(),
       dpop: new DpopProofs(new KeyedHash(identity.nonceKey), settings.dpop, now),
+      outbound: new Outbound({ allow: settings.outbound.allow, clientHosts: settings.registration.hosts }),
       now,
       verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     }

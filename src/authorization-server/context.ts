@@ -1,6 +1,7 @@
 /** What every use case is given: the ledger, the read models, and the world outside as arguments. */
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Event } from '../oauth/events.ts'
+import type { Outbound } from '../outbound/outbound.ts'
 import type { ReadModels } from '../projections/read-models.ts'
 import type { DpopProofs } from './dpop.ts'
 import type { SecretChecker } from './secret-checker.ts'
@@ -27,6 +28,8 @@ export interface AuthorizationContext {
   secrets: TokenSecrets
   secretChecker: SecretChecker
   dpop: DpopProofs
+  /** The way to URLs that clients named. */
+  outbound: Outbound
   /** Milliseconds since 1970. */
   now: () => number
   /** Whether `signature` is that of `address` over the text, as a "Bitcoin Signed Message". */

@@ -10,6 +10,7 @@ import {
   origins,
   p2pkhAddress,
   p2pkhAddresses,
+  places,
   port,
   privateKeys,
   truth,
@@ -169,6 +170,18 @@ export const settingsTable = {
     default: '',
     text: 'Addresses of the other servers whose tokens and checkpoints count here.',
     example: '[1KkM2NLZEK9SL4sChJVgg45k3godj7Tnix]',
+  },
+  'signon.outbound.allow': {
+    type: places,
+    default: '',
+    text: 'Hosts and networks inside the firewall that the server may call where a client names their URL (`jwks_uri`, `backchannel_logout_uri`), at any port and over http too. Without it, only public addresses over https at port 443 are called.',
+    example: '[login.intranet.example, 10.20.0.0/16]',
+  },
+  'signon.registration.hosts': {
+    type: places,
+    default: '',
+    text: 'Public hosts that a client which registered itself may name in URLs for the server to call. The administrator may name any in the clients that he signs.',
+    example: '[*.partner.example]',
   },
   'signon.anchor.interval': {
     type: wholeNumber(1, 86_400),

@@ -25,6 +25,8 @@ export interface Settings {
   readonly dpop: { readonly nonceRequired: boolean }
   readonly login: { readonly origins: readonly string[] }
   readonly peer: { readonly addresses: readonly string[] }
+  readonly outbound: { readonly allow: readonly string[] }
+  readonly registration: { readonly hosts: readonly string[] }
   readonly anchor: { readonly intervalSeconds: number; readonly feeRateSatsPerByte: number }
   readonly ledger: { readonly origin: string }
   readonly cache: { readonly entries: number }
@@ -83,6 +85,8 @@ export function arrangeSettings(
     dpop: { nonceRequired: value('signon.dpop.nonce-required')! },
     login: { origins: value('signon.login.origins')! },
     peer: { addresses: value('signon.peer.addresses')! },
+    outbound: { allow: value('signon.outbound.allow')! },
+    registration: { hosts: value('signon.registration.hosts')! },
     anchor: {
       intervalSeconds: value('signon.anchor.interval')!,
       feeRateSatsPerByte: value('signon.anchor.fee-rate')!,

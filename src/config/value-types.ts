@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { isP2pkhAddress, isPrivateKeyWif } from './base58check.ts'
 
 /** The value, or the index of the first item that is not what was expected. */
@@ -128,6 +129,21 @@ export const origins = listOf(
   'origins',
   'different web origins such as https://login.example.com',
   (text) => httpUrl(text) !== undefined && new URL(text).origin === text,
+)
+
+/** Host names, `*.` before one for all below it, addresses, and networks in CIDR notation (RFC 4632, RFC 4291). */
+export const places = listOf(
+  'hosts',
+  'different hosts, addresses or networks such as login.example.com, *.example.com, 10.1.2.3 or fd00::/8',
+  (text) => {
+    const [address = '', bits, ...more] = text.split('/')
+    const width = { 0: 0, 4: 32, 6: 128 }[isIP(address)]
+    if (bits !== undefined && !/^(0|[1-9]\d{0,2})$/.test(bits)) return false
+    if (width) return more.length === 0 && Number(bits ?? 0) <= width
+    // A name of digits would be read as an address by a URL (`127.1`).
+    const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
+    return text.length <= 253 && new RegExp(`^(\\*\\.)?(${label}\\.)*(?!\\d+$)${label}$`, 'i').test(text)
+  },
 )
 
 function httpUrl(text: string): string | undefined {

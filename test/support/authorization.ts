@@ -18,6 +18,7 @@ import { decodeEvent, encodeEvent } from '../../src/oauth/event-codec.ts'
 import { type Event, type Recorded, streamOf } from '../../src/oauth/events.ts'
 import type { TokenAnswer } from '../../src/oauth/grants/token-answer.ts'
 import type { User } from '../../src/oauth/user.ts'
+import { Outbound } from '../../src/outbound/outbound.ts'
 import { ReadModels } from '../../src/projections/read-models.ts'
 import { projectRows } from '../../src/projections/rows.ts'
 import { openWatchedStorage, temporaryFolder, type WatchedStorage } from './ledger.ts'
@@ -66,6 +67,7 @@ export async function openWorld({ folder = temporaryFolder(), cacheEntries = 100
     secrets: new TokenSecrets(Buffer.alloc(32, 5)),
     secretChecker: new SecretChecker(),
     dpop: new DpopProofs(new KeyedHash(Buffer.alloc(32, 6)), { nonceRequired: false }, () => clock.nowMs),
+    outbound: new Outbound({ allow: [], clientHosts: [] }),
     now: () => clock.nowMs,
     verifyMessage: (address, text, signature) => signature === signAs(address, text),
   }
