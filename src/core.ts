@@ -1,6 +1,7 @@
 /** What a running server and an offline command both stand on: ledger, read models, identity, use cases. */
 import type { AuthorizationContext } from './authorization-server/context.ts'
 import { DpopProofs } from './authorization-server/dpop.ts'
+import { FailureLimits } from './authorization-server/failure-limits.ts'
 import { KeyedHash } from './authorization-server/keyed-hash.ts'
 import { SecretChecker } from './authorization-server/secret-checker.ts'
 import { TokenSecrets } from './authorization-server/token-secrets.ts'
@@ -71,6 +72,7 @@ export async function openCore(
       secretChecker: new SecretChecker(),
       dpop: new DpopProofs(new KeyedHash(identity.nonceKey), settings.dpop, now),
       outbound: new Outbound({ allow: settings.outbound.allow, clientHosts: settings.registration.hosts }),
+      limits: new FailureLimits({ ledger, models, now }, identity.limitKey),
       now,
       verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     }

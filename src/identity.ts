@@ -18,6 +18,8 @@ export interface Identity {
   nonceKey: Buffer
   /** The events that bind the checkpoint key to the server's addresses: one of each key, signed by it. */
   openings: readonly EventOf<'server.opened'>[]
+  /** Key of the names that streams of failed logins have, 32 bytes. */
+  limitKey: Buffer
 }
 
 /** Independent keys for independent uses (RFC 5869): knowing one tells nothing of the others. */
@@ -54,5 +56,6 @@ export function createIdentity(
     successorKey: derive(key, 'refresh token successors'),
     nonceKey: derive(key, 'dpop nonces'),
     openings,
+    limitKey: derive(key, 'failed logins'),
   }
 }

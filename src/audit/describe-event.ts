@@ -42,6 +42,9 @@ const words: Words = {
     `${scopesOf(event.scopes)}, ${lifetimeOf(event)} (grant ${id})`,
   'token.refreshed': (event, id) =>
     `refresh token rotated and token issued, ${scopesOf(event.scopes)}, ${lifetimeOf(event)} (grant ${id})`,
+  'login.locked': ({ of, failures, untilSeconds, from }) =>
+    `${failures} failed attempts for ${of === 'address' ? 'names from one address' : `one ${of}${from === undefined ? '' : ' from one address'}`}: none is looked at until ${at(untilSeconds)}`,
+  'login.unlocked': () => 'the pause after failed attempts lifted by the administrator',
   'grant.revoked': ({ reason }, id) => `grant ${id} ended: ${revokedBecause[reason]}`,
 }
 

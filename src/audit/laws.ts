@@ -4,6 +4,7 @@
  */
 import type { Client } from '../oauth/client.ts'
 import { type EventOf, type EventType, streamOf } from '../oauth/events.ts'
+import type { FailedAttempts } from '../oauth/failed-attempts.ts'
 import type { Grant } from '../oauth/grant.ts'
 import type { Session } from '../oauth/session.ts'
 import type { User } from '../oauth/user.ts'
@@ -141,6 +142,11 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
     references: (event) => (event.grantType === 'client_credentials' ? [clientOf(event)] : []),
   }),
   'token.refreshed': law('token.refreshed', { kind: 'grant', broken: refreshing }),
+  'login.locked': law('login.locked', { kind: 'attempts' }),
+  'login.unlocked': law('login.unlocked', {
+    kind: 'attempts',
+    broken: (state: FailedAttempts | undefined) => (state ? undefined : 'there was no lock'),
+  }),
   'grant.revoked': law('grant.revoked', {
     kind: 'grant',
     broken: (state: Grant | undefined, { reason }) => {

@@ -38,11 +38,12 @@ export class AdministrationError extends Error {
 
 const saltBytes = 32
 
-/** The stream an administration event belongs to; a grant is named by the request itself. */
+/** The stream an administration event belongs to; a grant or a lock is named by the request itself. */
 function expectedStream(event: Event, requested: unknown): string | undefined {
   if ('clientId' in event && event.type.startsWith('client.')) return streamOf.client(event.clientId)
   if ('subject' in event && event.type.startsWith('user.')) return streamOf.user(event.subject ?? '')
-  return typeof requested === 'string' && requested.startsWith(streamOf.grant('')) ? requested : undefined
+  const prefix = event.type === 'login.unlocked' ? streamOf.attempts('') : streamOf.grant('')
+  return typeof requested === 'string' && requested.startsWith(prefix) ? requested : undefined
 }
 
 /** Takes what JSON brought to the form in which it will be stored, so that what was checked is what is kept. */
@@ -135,6 +136,9 @@ function assertPossible(event: Event, state: States[StreamKind] | undefined): vo
       return
     case 'user.removed':
       if (!isThere) throw new AdministrationError('not_found', 'The user not found.')
+      return
+    case 'login.unlocked':
+      if (!state) throw new AdministrationError('not_found', 'There is no lock.')
       return
     default:
       if (!isThere || ('ended' in state && state.ended))

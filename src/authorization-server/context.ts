@@ -4,6 +4,7 @@ import type { Event } from '../oauth/events.ts'
 import type { Outbound } from '../outbound/outbound.ts'
 import type { ReadModels } from '../projections/read-models.ts'
 import type { DpopProofs } from './dpop.ts'
+import type { FailureLimits } from './failure-limits.ts'
 import type { SecretChecker } from './secret-checker.ts'
 import type { TokenSecrets } from './token-secrets.ts'
 
@@ -30,6 +31,7 @@ export interface AuthorizationContext {
   dpop: DpopProofs
   /** The way to URLs that clients named. */
   outbound: Outbound
+  limits: FailureLimits
   /** Milliseconds since 1970. */
   now: () => number
   /** Whether `signature` is that of `address` over the text, as a "Bitcoin Signed Message". */

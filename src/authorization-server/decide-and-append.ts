@@ -20,7 +20,7 @@ interface AppendHow {
  * @throws LedgerError exists or unavailable
  */
 export async function decideAndAppend<K extends StreamKind, A>(
-  { ledger, models, now }: AuthorizationContext,
+  { ledger, models, now }: Pick<AuthorizationContext, 'ledger' | 'models' | 'now'>,
   kind: K,
   stream: string,
   decide: (state: States[K] | undefined, nowMs: number, version: number) => Decision<A, Event>,

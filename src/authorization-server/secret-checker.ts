@@ -3,14 +3,21 @@
  *
  * A right answer is remembered by keyed hash, so that issuing does not pay 9 ms of argon2 each time; the key
  * lives as long as the process and the memory of a secret as long as its argon2 hash.
+ *
+ * Of libuv's four threads argon2 gets three at most, for LevelDB works on the same ones; and no more wait than can
+ * be done in about a second.
  */
 import { randomBytes } from 'node:crypto'
 import { hash as argon2, verify } from '@node-rs/argon2'
 import QuickLRU from 'quick-lru'
+import { OAuthError } from '../oauth/errors.ts'
 import { KeyedHash } from './keyed-hash.ts'
 
 /** OWASP's smallest recommended setting: 19 MiB, two passes, one lane. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+
+const mostAtOnce = 3
+const mostWaiting = 256
 
 /** argon2id in PHC string form. */
 export const hashSecret = (secret: string): Promise<string> => argon2(secret, cost)
@@ -20,10 +27,16 @@ export class SecretChecker {
   /** argon2 hash -> keyed hash of the secret that fits it. */
   readonly #known = new QuickLRU<string, string>({ maxSize: 10_000 })
   readonly #underWay = new Map<string, Promise<boolean>>()
+  readonly #waiting: (() => void)[] = []
+  #atWork = 0
   /** Checked where there is nothing to check against, so that the time does not tell (user enumeration). */
   readonly #decoy: Promise<string> = hashSecret(randomBytes(16).toString('hex'))
 
-  /** Whether the secret is the one of the hash; without a hash false, after as much work. */
+  /**
+   * Whether the secret is the one of the hash; without a hash false, after as much work.
+   *
+   * @throws OAuthError temporarily_unavailable, as a rejection, where too many wait already
+   */
   check(secretHash: string | undefined, secret: string): boolean | Promise<boolean> {
     if (secretHash === undefined)
       return this.#decoy.then((decoy) => this.check(decoy, secret)).then(() => false)
@@ -33,7 +46,7 @@ export class SecretChecker {
     const id = `${secretHash} ${keyed}`
     const running = this.#underWay.get(id)
     if (running) return running
-    const checked = verify(secretHash, secret)
+    const checked = this.#inTurn(() => verify(secretHash, secret))
       .then((isRight) => {
         if (isRight) this.#known.set(secretHash, keyed)
         return isRight
@@ -41,5 +54,20 @@ export class SecretChecker {
       .finally(() => this.#underWay.delete(id))
     this.#underWay.set(id, checked)
     return checked
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waiting.length >= mostWaiting)
+      throw new OAuthError('temporarily_unavailable', 'too many logins at once; try again')
+    if (this.#atWork >= mostAtOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else this.#atWork++
+    try {
+      return await work()
+    } finally {
+      // The place goes on to whoever waits longest.
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#atWork--
+    }
   }
 }

@@ -33,13 +33,28 @@ export function findSession(
   return user && !user.removed ? { session, user } : undefined
 }
 
-/** The user of this name and password; undefined for a wrong name as for a wrong password, after equal work. */
-export async function authenticateUser(
-  { models, secretChecker }: AuthorizationContext,
+/**
+ * The user of this name and password; undefined for a wrong name as for a wrong password, after equal work.
+ *
+ * @param address where the request came from: failures count for name and address
+ * @throws OAuthError invalid_grant with status 429 after too many failures, temporarily_unavailable
+ */
+export function authenticateUser(
+  context: AuthorizationContext,
   username: string,
   password: string,
+  address: string,
 ): Promise<User | undefined> {
-  const subject = models.subjectOf(username.normalize('NFC'))
+  const name = username.normalize('NFC')
+  return context.limits.attempt({ kind: 'user', name, address }, () => checkPassword(context, name, password))
+}
+
+async function checkPassword(
+  { models, secretChecker }: AuthorizationContext,
+  name: string,
+  password: string,
+): Promise<User | undefined> {
+  const subject = models.subjectOf(name)
   const user = subject === undefined ? undefined : models.load('user', streamOf.user(subject)).state
   const isRight = await secretChecker.check(user?.removed ? undefined : user?.passwordHash, password)
   // Checking takes its time: a user who was removed or erased meanwhile starts no session any more.

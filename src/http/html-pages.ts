@@ -83,7 +83,8 @@ export async function registerPages(app: FastifyInstance, { isSecure }: PageSett
     const wire = isForged
       ? new OAuthError('access_denied', 'the form is too old or not from this site; go back and try again')
       : wireError(error, request.log)
-    if (wire.status === 503) reply.header('retry-after', '1')
+    const { retryAfterSeconds = wire.status === 503 ? 1 : undefined } = wire
+    if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
     reply.code(wire.status)
     return sendPage(
       reply,

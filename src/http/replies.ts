@@ -3,7 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { OAuthError } from '../oauth/errors.ts'
 
 /** Seconds after which a client may try again when the ledger cannot be read or written. */
-const retryAfterSeconds = 1
+const unavailableSeconds = 1
 
 /**
  * What an error is on the wire. A failing ledger is 503, never "inactive" and never a wrong password; whatever
@@ -30,6 +30,7 @@ export function wireError(error: unknown, log: FastifyRequest['log']): OAuthErro
 export function sendError(reply: FastifyReply, error: OAuthError): FastifyReply {
   if (error.code === 'invalid_client')
     reply.header('www-authenticate', 'Basic realm="coinstack-signon", charset="UTF-8"')
-  if (error.status === 503) reply.header('retry-after', String(retryAfterSeconds))
+  const { retryAfterSeconds = error.status === 503 ? unavailableSeconds : undefined } = error
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   return reply.code(error.status).send({ error: error.code, error_description: error.message })
 }

@@ -42,6 +42,8 @@ export function isWellFormedAdministration(event: Event): boolean {
     case 'user.removed':
     case 'user.erased':
       return isSubject(event.subject)
+    case 'login.unlocked':
+      return true
     case 'grant.revoked':
       return event.reason === 'administrator'
     default:

@@ -55,4 +55,5 @@ export function serverText(event: Extract<Event, { type: 'server.opened' }>): st
 export const isAdministration = (event: Event): boolean =>
   event.type.startsWith('client.') ||
   event.type.startsWith('user.') ||
+  event.type === 'login.unlocked' ||
   (event.type === 'grant.revoked' && event.reason === 'administrator')

@@ -40,6 +40,8 @@ export type OAuthErrorCode = keyof typeof statusByCode
 export class OAuthError extends Error {
   readonly code: OAuthErrorCode
   readonly status: number
+  /** When it is worth trying again. */
+  retryAfterSeconds?: number
 
   constructor(code: OAuthErrorCode, description: string, status: number = statusByCode[code]) {
     super(description)

@@ -121,6 +121,18 @@ interface EventFields {
     resources?: string[]
     jkt?: string
   }
+  /** Too many wrong passwords or secrets: a pause for a name, or for an address. */
+  'login.locked': {
+    of: 'user' | 'client' | 'address'
+    failures: number
+    /** Pauses in a row, this one included. */
+    pauses: number
+    untilSeconds: number
+    /** Keyed hash of the address, where the name pauses for that one only. */
+    from?: string
+    side: { address: string }
+  }
+  'login.unlocked': { signedAtSeconds: number; signature: string }
   /** The grant and every token of it end. `signature` stands where the administrator asked for it. */
   'grant.revoked': { reason: RevocationReason; signedAtSeconds: number | null; signature: string | null }
 }
@@ -231,6 +243,12 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
     ],
   },
   'grant.revoked': { code: 84, fields: ['reason', 'signedAtSeconds', 'signature'] },
+  'login.locked': {
+    code: 160,
+    fields: ['of', 'failures', 'pauses', 'untilSeconds', 'from:hash?'],
+    side: ['address'],
+  },
+  'login.unlocked': { code: 161, fields: ['signedAtSeconds', 'signature'] },
 }
 
 /** The streams: one per thing whose events must be decided in order. */
@@ -241,6 +259,7 @@ export const streamOf = {
   session: (id: string) => `session:${id}`,
   consent: (subject: string, clientId: string) => `consent:${subject}:${clientId}`,
   grant: (id: string) => `grant:${id}`,
+  attempts: (key: string) => `attempts:${key}`,
 } as const
 
 /** The hashes by which the holder of what an event gave will come back: of a code, of tokens, of a cookie. */

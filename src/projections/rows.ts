@@ -13,6 +13,7 @@ import type { Projection, Rows } from '../ledger/codec.ts'
 import { evolveClient } from '../oauth/client.ts'
 import { evolveConsent } from '../oauth/consent.ts'
 import { type Event, hashesOf, type Recorded } from '../oauth/events.ts'
+import { evolveFailedAttempts } from '../oauth/failed-attempts.ts'
 import { evolveGrant } from '../oauth/grant.ts'
 import { evolveServer } from '../oauth/server.ts'
 import { evolveSession } from '../oauth/session.ts'
@@ -34,6 +35,7 @@ export const evolvers: {
   session: evolveSession,
   consent: evolveConsent,
   grant: evolveGrant,
+  attempts: evolveFailedAttempts,
 }
 
 export const kindOfStream = (stream: string): StreamKind => stream.slice(0, stream.indexOf(':')) as StreamKind

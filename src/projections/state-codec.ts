@@ -1,6 +1,7 @@
 /** States as bytes: positional, so that names are not stored with every token. */
 import type { Client } from '../oauth/client.ts'
 import type { Consent } from '../oauth/consent.ts'
+import type { FailedAttempts } from '../oauth/failed-attempts.ts'
 import type { Grant } from '../oauth/grant.ts'
 import { type FieldCodec, positionalCodec } from '../oauth/positional-codec.ts'
 import type { Server } from '../oauth/server.ts'
@@ -15,6 +16,7 @@ export interface States {
   session: Session
   consent: Consent
   grant: Grant
+  attempts: FailedAttempts
 }
 
 export type StreamKind = keyof States
@@ -30,6 +32,11 @@ const flat = <S extends object>(...table: Parameters<typeof positionalCodec>): S
 }
 
 const nested = (...fields: string[]): FieldCodec => positionalCodec(fields).field
+
+const listOf = (codec: FieldCodec): FieldCodec => ({
+  encode: (list: never[]) => list.map(codec.encode),
+  decode: (list) => (list as unknown[]).map(codec.decode),
+})
 
 /** Milliseconds do not fit 32 bits; text keeps the encoding one that any CBOR reader writes alike. */
 const milliseconds: FieldCodec = { encode: String, decode: Number }
@@ -78,4 +85,8 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
       authentication: nested('atSeconds', 'acr?', 'amr?'),
     },
   ),
+  attempts: flat(['whole', 'pairs'], {
+    whole: nested('failures', 'pauses', 'untilSeconds'),
+    pairs: listOf(nested('from:hash', 'failures', 'pauses', 'untilSeconds')),
+  }),
 }

@@ -161,7 +161,7 @@ test('a log-in whose password is being checked at that moment fails', async () =
   const { promise, release } = held()
   const check = () => promise.then(() => true)
   const context = { ...world.context, secretChecker: { check } as unknown as SecretChecker }
-  const user = authenticateUser(context, 'wilhelmina', 'right')
+  const user = authenticateUser(context, 'wilhelmina', 'right', '127.0.0.1')
   await erase(world)
   release()
   expect(await user).toBeUndefined()

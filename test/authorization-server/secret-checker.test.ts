@@ -118,11 +118,13 @@ describe('as much work', () => {
     ] as const) {
       let user: unknown = 'not asked'
       const work = await workOf(async () => {
-        user = await authenticateUser(world.context, name, password)
+        user = await authenticateUser(world.context, name, password, '127.0.0.1')
       })
       expect([name, user, work]).toEqual([name, undefined, 1])
     }
-    expect(await authenticateUser(world.context, 'alice', 'secret')).toMatchObject({ subject: 'alice' })
+    expect(await authenticateUser(world.context, 'alice', 'secret', '127.0.0.1')).toMatchObject({
+      subject: 'alice',
+    })
   })
 })
 

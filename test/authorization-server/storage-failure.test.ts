@@ -104,7 +104,7 @@ describe('while nothing can be read', () => {
     const { context } = world
     expect(() => findLiveToken(context, sampleToken('access', 'some').token)).toThrow(unavailable)
     expect(() => findSession(context, sampleToken('session', 'some').token)).toThrow(unavailable)
-    await expect(authenticateUser(context, 'alice', 'x')).rejects.toEqual(unavailable)
+    await expect(authenticateUser(context, 'alice', 'x', '127.0.0.1')).rejects.toEqual(unavailable)
     const credentials = { clientId: 'other', secret: 'x', method: 'client_secret_basic' } as const
     await expect(authenticateClient(context, credentials)).rejects.toEqual(unavailable)
   })

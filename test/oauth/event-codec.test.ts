@@ -92,6 +92,8 @@ describe('the format', () => {
       'token.issued': 82,
       'token.refreshed': 83,
       'grant.revoked': 84,
+      'login.locked': 160,
+      'login.unlocked': 161,
     })
   })
 

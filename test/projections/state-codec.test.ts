@@ -15,6 +15,7 @@ import { anyHash, anyMetadata, anySeconds, anyText } from '../support/event-arbi
 const texts = fc.array(anyText, { maxLength: 3 })
 const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null })
 const plain = { noNullPrototype: true }
+const lock = { failures: anySeconds, pauses: anySeconds, untilSeconds: anySeconds }
 
 const anyGrant: fc.Arbitrary<Grant> = fc.record(
   {
@@ -89,6 +90,13 @@ const states: { readonly [K in StreamKind]: fc.Arbitrary<object> } = {
   }),
   consent: fc.record({ clientVersion: fc.nat(), scopes: texts }),
   grant: anyGrant,
+  attempts: fc.record(
+    {
+      whole: orNull(fc.record(lock, plain)),
+      pairs: fc.array(fc.record({ from: anyHash, ...lock }, plain), { maxLength: 3 }),
+    },
+    plain,
+  ),
 }
 
 describe('decode(encode(state)) is the state', () => {

@@ -5,6 +5,7 @@ import { type AdministrationRequest, administer } from '../../src/authorization-
 import { authorize } from '../../src/authorization-server/authorize.ts'
 import type { AuthorizationContext } from '../../src/authorization-server/context.ts'
 import { DpopProofs } from '../../src/authorization-server/dpop.ts'
+import { FailureLimits } from '../../src/authorization-server/failure-limits.ts'
 import { KeyedHash } from '../../src/authorization-server/keyed-hash.ts'
 import { SecretChecker } from '../../src/authorization-server/secret-checker.ts'
 import type { LiveSession } from '../../src/authorization-server/session.ts'
@@ -68,6 +69,7 @@ export async function openWorld({ folder = temporaryFolder(), cacheEntries = 100
     secretChecker: new SecretChecker(),
     dpop: new DpopProofs(new KeyedHash(Buffer.alloc(32, 6)), { nonceRequired: false }, () => clock.nowMs),
     outbound: new Outbound({ allow: [], clientHosts: [] }),
+    limits: new FailureLimits({ ledger, models, now: () => clock.nowMs }, Buffer.alloc(32, 9)),
     now: () => clock.nowMs,
     verifyMessage: (address, text, signature) => signature === signAs(address, text),
   }

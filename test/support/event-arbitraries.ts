@@ -163,6 +163,17 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     },
     { ...audience },
   ),
+  'login.locked': withOptional(
+    {
+      of: fc.constantFrom('user', 'client', 'address'),
+      failures: anySeconds,
+      pauses: anySeconds,
+      untilSeconds: anySeconds,
+      side: fc.record({ address: anyText }, { noNullPrototype: true }),
+    },
+    { from: anyHash },
+  ),
+  'login.unlocked': fc.record(signed),
   'grant.revoked': fc.record({
     reason: fc.constantFrom('client', 'administrator', 'logout', 'code_reuse', 'refresh_reuse'),
     signedAtSeconds: orNull(anySeconds),

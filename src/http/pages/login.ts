@@ -10,7 +10,7 @@ export interface LoginPage {
   /** Where to go on after the login; sent back as the hidden field `continue`. */
   readonly continueTo?: string | undefined
   readonly clientName?: string | undefined
-  readonly error?: 'credentials' | 'expired' | 'unavailable' | undefined
+  readonly error?: 'credentials' | 'paused' | 'expired' | 'unavailable' | undefined
   readonly username?: string | undefined
 }
 

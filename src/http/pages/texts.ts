@@ -17,7 +17,9 @@ export interface Texts {
     readonly submit: string
     readonly footer: string
   }
-  readonly failures: Readonly<Record<'credentials' | 'expired' | 'unavailable' | 'nothing_chosen', string>>
+  readonly failures: Readonly<
+    Record<'credentials' | 'paused' | 'expired' | 'unavailable' | 'nothing_chosen', string>
+  >
   readonly consent: {
     readonly title: string
     readonly lead: (client: Html) => Html
@@ -87,6 +89,7 @@ const en: Texts = {
   },
   failures: {
     credentials: 'The username or the password is not right. Please try again.',
+    paused: 'There were too many failed attempts. Please wait a while, then try again.',
     expired: 'This page was open for too long. Please try again.',
     unavailable: 'The service cannot answer at the moment. Nothing was changed. Please try again shortly.',
     nothing_chosen: 'Choose at least one permission, or deny the request.',
@@ -168,6 +171,7 @@ const ko: Texts = {
   },
   failures: {
     credentials: '사용자 이름 또는 비밀번호가 올바르지 않습니다. 다시 시도해 주세요.',
+    paused: '로그인에 실패한 횟수가 너무 많습니다. 잠시 기다린 후 다시 시도해 주세요.',
     expired: '페이지가 너무 오래 열려 있었습니다. 다시 시도해 주세요.',
     unavailable: '지금은 서비스가 응답할 수 없습니다. 변경된 내용은 없습니다. 잠시 후 다시 시도해 주세요.',
     nothing_chosen: '권한을 하나 이상 선택하거나 요청을 거부하세요.',

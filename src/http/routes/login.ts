@@ -8,7 +8,9 @@ import {
   findSession,
   startSession,
 } from '../../authorization-server/session.ts'
+import { OAuthError } from '../../oauth/errors.ts'
 import { matchesRedirectUri } from '../../oauth/redirect-uri.ts'
+import type { User } from '../../oauth/user.ts'
 import { authorizeParameters, parseAuthorizePath } from '../authorize-path.ts'
 import { languageOf, type PageSettings, sendPage } from '../html-pages.ts'
 import { loginPage } from '../pages/login.ts'
@@ -25,7 +27,7 @@ export function loginRoute(
     request: FastifyRequest,
     reply: FastifyReply,
     continueTo: string | undefined,
-    failed?: { error: 'credentials'; username: string },
+    failed?: { error: 'credentials' | 'paused'; username: string },
   ) => {
     // For whom the user logs in is shown only where the request is one that could succeed.
     const asked = continueTo === undefined ? {} : authorizeParameters(continueTo)
@@ -54,10 +56,15 @@ export function loginRoute(
   app.post('/login', { preHandler: protect }, async (request, reply) => {
     const { username, password, continue: continued } = parameters(request.body)
     const continueTo = parseAuthorizePath(continued ?? cookie.readContinue(request))
-    const user =
-      username !== undefined && password !== undefined
-        ? await authenticateUser(context, username, password)
-        : undefined
+    let user: User | undefined
+    try {
+      if (username !== undefined && password !== undefined)
+        user = await authenticateUser(context, username, password, request.ip)
+    } catch (error) {
+      if (!(error instanceof OAuthError) || error.retryAfterSeconds === undefined) throw error
+      reply.code(error.status).header('retry-after', String(error.retryAfterSeconds))
+      return form(request, reply, continueTo, { error: 'paused', username: username ?? '' })
+    }
     if (!user)
       return form(request, reply.code(401), continueTo, { error: 'credentials', username: username ?? '' })
     // A new session each time: what the browser had before is of no use to whoever planted it.
