@@ -25,11 +25,13 @@ export async function eraseUser(
   const { ledger, models, now } = context
   const stream = streamOf.user(event.subject)
   const username = models.load('user', stream).state?.username
-  const before = await sidesOf(context, event.subject)
+  const before = await sidesOf(context, event.subject, username)
   const [recorded] = await ledger.append(stream, version, [event as Event], now(), { erase: before })
   // A session that was being started when this began is on disk now; none can start any more.
   await ledger.settled()
-  const after = (await sidesOf(context, event.subject)).filter((position) => !before.includes(position))
+  const after = (await sidesOf(context, event.subject, username)).filter(
+    (position) => !before.includes(position),
+  )
   if (after.length > 0) await ledger.eraseSides(after)
   const keys = [
     ...[...before, ...after].map(sideKey),
@@ -41,11 +43,22 @@ export async function eraseUser(
   return { recorded: recorded!, isForgotten }
 }
 
-/** Positions of the user's registration and sessions: whatever has a side record that is the person's, or had one. */
-async function sidesOf({ ledger }: AuthorizationContext, subject: string): Promise<number[]> {
+/** Positions of whatever has a side record that is the person's, or had one: registration, sessions, failed logins. */
+async function sidesOf(
+  { ledger, limits }: AuthorizationContext,
+  subject: string,
+  username: string | undefined,
+): Promise<number[]> {
   const positions: number[] = []
-  const registered = ledger.record(streamOf.user(subject), 0)
-  if (registered?.commitment) positions.push(registered.position)
+  const own = [streamOf.user(subject)]
+  if (username !== undefined) own.push(limits.streamOf('user', username))
+  for (const stream of own)
+    for (
+      let version = 0, record = ledger.record(stream, 0);
+      record;
+      record = ledger.record(stream, ++version)
+    )
+      if (record.commitment) positions.push(record.position)
   const prefix = historyRowPrefix('u', subject)
   for await (const key of ledger.rowKeys(prefix)) {
     if (key.length !== prefix.length + 8) continue

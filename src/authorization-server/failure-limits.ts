@@ -1,6 +1,6 @@
 /**
- * Limits on guessing passwords and client secrets (RFC 6749 section 10.10, RFC 9700 section 4.13 names them as the
- * server's to set). Failures are counted in memory; only a pause is an event, so that guessing costs the guesser
+ * Limits on guessing passwords and client secrets (RFC 6749 sections 2.3.1 and 4.3.2: "MUST protect the endpoint against
+ * brute force attacks"). Failures are counted in memory; only a pause is an event, so that guessing costs the guesser
  * an argon2 each and the ledger one batch in several. Pauses therefore survive a restart, counts below one do not.
  *
  * Unknown names are counted like known ones: nobody learns from a pause whether a name is there.

@@ -1,5 +1,6 @@
 /** Registers users of a ledger and erases each again, without end; prints each subject once its erasure is done. */
 import { eraseUser } from '../../src/authorization-server/erase-user.ts'
+import { FailureLimits } from '../../src/authorization-server/failure-limits.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { openStorage } from '../../src/ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../../src/oauth/event-codec.ts'
@@ -10,9 +11,9 @@ import { projectRows } from '../../src/projections/rows.ts'
 const [folder, round] = process.argv.slice(2) as [string, string]
 const codec = { encode: encodeEvent, decode: decodeEvent }
 const ledger = new Ledger<Event>(await openStorage(folder), codec, projectRows)
-const context = { ledger, models: new ReadModels(ledger, 100), now: Date.now } as unknown as Parameters<
-  typeof eraseUser
->[0]
+const world = { ledger, models: new ReadModels(ledger, 100), now: Date.now }
+const limits = new FailureLimits(world, Buffer.alloc(32, 9))
+const context = { ...world, limits } as unknown as Parameters<typeof eraseUser>[0]
 const signed = { signedAtSeconds: 1, signature: 'signature' }
 const hash = (text: string) => Buffer.from(text.padEnd(32)).toString('base64url')
 

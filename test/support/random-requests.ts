@@ -38,6 +38,8 @@ const kinds = [
   'rotate',
   'revoke',
   'revoke as administrator',
+  'guess',
+  'lift a pause',
   'wait',
 ] as const
 
@@ -174,6 +176,18 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
         signature: '',
       } as const
       if (stream !== undefined) await administrate(revoked, stream)
+      return
+    }
+    case 'guess':
+      for (let guess = 0; guess < 5; guess++)
+        await context.limits.attempt(
+          { kind: 'user', name: of(names, pick)!, address: `192.0.2.${other}` },
+          () => undefined,
+        )
+      return
+    case 'lift a pause': {
+      const { stream } = context.limits.view('user', of(names, pick)!)
+      await administrate({ type: 'login.unlocked', signedAtSeconds: 1, signature: '' }, stream)
       return
     }
     case 'wait':
