@@ -112,7 +112,7 @@ export async function* registerUsers(
 
 async function submitUser(
   administrator: Administrator,
-  { username, password, authorities }: UserRegistration,
+  { username, password, authorities, claims }: UserRegistration,
 ): Promise<RegisteredUser> {
   const subject = randomBytes(16).toString('base64url')
   const passwordHash = await hashSecret(password)
@@ -122,7 +122,7 @@ async function submitUser(
     authorities,
     signedAtSeconds,
     signature: '',
-    side: { username, passwordHash },
+    side: { username, passwordHash, ...(claims && { claims }) },
   }))
   return { username, subject, position }
 }

@@ -25,8 +25,13 @@ export const clientBlock = ({ clientId, metadata, secretHash }: Client): Block =
   Scopes: metadata.scopes,
 })
 
-export const userBlock = ({ username, passwordHash, authorities }: User): Block => ({
+export const userBlock = ({ username, passwordHash, authorities, claims }: User): Block => ({
   Authorities: authorities,
+  ...(claims && {
+    Claims: Object.entries(claims).map(
+      ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    ),
+  }),
   Password: passwordHash ?? '',
   Username: username ?? '',
 })

@@ -6,6 +6,7 @@ import { isClientId, isClientMetadata } from './client-metadata.ts'
 import type { Event } from './events.ts'
 import { isText } from './text.ts'
 import { areAuthorities, isUsername } from './user.ts'
+import { areUserClaims } from './user-claims.ts'
 
 /** Random where this program makes it; no colon, which parts the names of streams. */
 const isSubject = (value: unknown): boolean =>
@@ -30,13 +31,14 @@ export function isWellFormedAdministration(event: Event): boolean {
     case 'client.removed':
       return isClientId(event.clientId)
     case 'user.registered': {
-      const { username, passwordHash } = event.side
+      const { username, passwordHash, claims } = event.side
       return (
         isSubject(event.subject) &&
         areAuthorities(event.authorities) &&
         isUsername(username) &&
         username.normalize('NFC') === username &&
-        isText(passwordHash)
+        isText(passwordHash) &&
+        (claims === undefined || areUserClaims(claims))
       )
     }
     case 'user.removed':

@@ -6,6 +6,7 @@
  * person or hash a secret: they lie outside the hashed record, in an erasable side record.
  */
 import type { ClientMetadata } from './client-metadata.ts'
+import type { UserClaims } from './user-claims.ts'
 
 /** How a grant came to be (RFC 6749 section 1.3). */
 export type GrantType =
@@ -46,7 +47,7 @@ interface EventFields {
     authorities: string[]
     signedAtSeconds: number
     signature: string
-    side: { username: string; passwordHash: string }
+    side: { username: string; passwordHash: string; claims?: UserClaims }
   }
   'user.removed': { subject: string; signedAtSeconds: number; signature: string }
   /** What names the person is gone, from the side records too; a user who was still there is removed with it. */
@@ -174,7 +175,7 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
   'user.registered': {
     code: 32,
     fields: ['subject', 'authorities', 'signedAtSeconds', 'signature'],
-    side: ['username', 'passwordHash'],
+    side: ['username', 'passwordHash', 'claims?'],
   },
   'user.removed': { code: 33, fields: ['subject', 'signedAtSeconds', 'signature'] },
   'user.erased': { code: 34, fields: ['subject', 'signedAtSeconds', 'signature'] },

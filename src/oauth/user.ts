@@ -1,6 +1,7 @@
 /** A resource owner: the fold of the stream of a random subject. */
 import type { Recorded } from './events.ts'
 import { isText } from './text.ts'
+import { parseUserClaims, type UserClaims, UserClaimsError } from './user-claims.ts'
 
 export interface User {
   subject: string
@@ -10,18 +11,21 @@ export interface User {
   passwordHash?: string
   authorities: string[]
   removed: boolean
+  /** What else is known of the person (OpenID Connect Core section 5.1); goes with the side record. */
+  claims?: UserClaims
 }
 
 export function evolveUser(state: User | undefined, { event }: Recorded): User | undefined {
   switch (event.type) {
     case 'user.registered': {
-      const { username, passwordHash } = event.side
+      const { username, passwordHash, claims } = event.side
       return {
         subject: event.subject,
         ...(username !== undefined && { username }),
         ...(passwordHash !== undefined && { passwordHash }),
         authorities: event.authorities,
         removed: false,
+        ...(claims && { claims }),
       }
     }
     case 'user.removed':
@@ -38,6 +42,7 @@ export interface UserRegistration {
   username: string
   password: string
   authorities: string[]
+  claims?: UserClaims
 }
 
 export class UserError extends Error {
@@ -53,22 +58,42 @@ export const areAuthorities = (value: unknown): value is string[] =>
   Array.isArray(value) && value.length <= 100 && value.every((item) => isText(item) && item !== '')
 
 /**
- * Reads one user of `user create`: `username`, `password`, `authorities`, all required.
+ * Reads one user of `user create`: `username`, `password`, `authorities`, all required, and `claims`.
  *
  * @throws UserError naming the member
  */
 export function parseUserRegistration(input: unknown): UserRegistration {
   if (typeof input !== 'object' || input === null || Array.isArray(input))
     throw new UserError('user: an object is expected')
-  const { username, password, authorities, ...rest } = input as Record<string, unknown>
+  const { username, password, authorities, claims, ...rest } = input as Record<string, unknown>
   const unknown = Object.keys(rest)[0]
   if (unknown !== undefined)
-    throw new UserError(`${unknown}: is not a member of a user (username, password, authorities)`)
+    throw new UserError(`${unknown}: is not a member of a user (username, password, authorities, claims)`)
   if (!isUsername(username))
     throw new UserError('username: text of 1 to 256 characters without control characters is expected')
   if (typeof password !== 'string' || password.length === 0 || password.length > 1024)
     throw new UserError('password: text of 1 to 1024 characters is expected')
   if (!areAuthorities(authorities))
     throw new UserError('authorities: a list of at most 100 texts is expected')
-  return { username: username.normalize('NFC'), password, authorities: [...new Set(authorities)] }
+  return {
+    username: username.normalize('NFC'),
+    password,
+    authorities: [...new Set(authorities)],
+    ...(claims !== undefined && { claims: readClaims(claims) }),
+  }
 }
+
+function readClaims(claims: unknown): UserClaims {
+  try {
+    return parseUserClaims(claims)
+  } catch (error) {
+    if (error instanceof UserClaimsError) throw new UserError(`claims: ${error.message}`)
+    throw error
+  }
+}
+
+/** What is known of a user (OpenID Connect Core section 5.1), the name that they log in with included. */
+export const claimsOfUser = ({ username, claims }: User): UserClaims => ({
+  ...(username !== undefined && { preferred_username: username }),
+  ...claims,
+})

@@ -44,7 +44,7 @@ const milliseconds: FieldCodec = { encode: String, decode: Number }
 export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } = {
   server: flat(['origin', 'administratorAddress', 'serverAddress', 'checkpointKey:hash']),
   client: flat(['clientId', 'registeredAtVersion', 'metadata', 'secretHash?', 'removed']),
-  user: flat(['subject', 'username?', 'passwordHash?', 'authorities', 'removed']),
+  user: flat(['subject', 'username?', 'passwordHash?', 'authorities', 'removed', 'claims?']),
   session: flat(['id', 'subject', 'startedAtSeconds', 'expiresAtSeconds', 'endedAtSeconds', 'acr?', 'amr?']),
   consent: flat(['clientVersion', 'scopes']),
   grant: flat(

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseUserRegistration, UserError } from '../../src/oauth/user.ts'
+import { claimNames } from '../../src/oauth/user-claims.ts'
 
 /** The registration, or the one line that says what is wrong. */
 function parsed(input: unknown): unknown {
@@ -45,14 +46,24 @@ describe('the form of SignOn 1.1', () => {
     ['an authority that UTF-8 cannot hold', { ...alice, authorities: ['\udfff'] }, authorities],
     ['101 authorities', { ...alice, authorities: Array.from({ length: 101 }, String) }, authorities],
     [
+      'claims (OpenID Connect Core section 5.1)',
+      { ...alice, claims: { email: 'alice@example.com', name: 'Alice' } },
+      { ...alice, claims: { name: 'Alice', email: 'alice@example.com' } },
+    ],
+    [
+      'a malformed claim',
+      { ...alice, claims: { email: 'alice' } },
+      'claims: email: an email address is expected',
+    ],
+    [
       'a misspelt member',
       { ...alice, authority: [] },
-      'authority: is not a member of a user (username, password, authorities)',
+      'authority: is not a member of a user (username, password, authorities, claims)',
     ],
     [
       '__proto__',
       JSON.parse('{"username":"a","password":"b","authorities":[],"__proto__":{}}'),
-      '__proto__: is not a member of a user (username, password, authorities)',
+      '__proto__: is not a member of a user (username, password, authorities, claims)',
     ],
   ])('%s', (_, input, expected) => {
     expect(parsed(input)).toEqual(expected)
@@ -62,11 +73,17 @@ describe('the form of SignOn 1.1', () => {
     const input = fc.oneof(
       fc.anything(),
       fc.record({ username: fc.anything(), password: fc.anything(), authorities: fc.anything() }),
+      fc.record({
+        username: fc.constant('a'),
+        password: fc.constant('b'),
+        authorities: fc.constant([]),
+        claims: fc.oneof(fc.anything(), fc.dictionary(fc.constantFrom(...claimNames), fc.anything())),
+      }),
     )
     fc.assert(
       fc.property(input, (of) => {
         const result = parsed(of)
-        expect(typeof result === 'string' || Object.keys(result as object).length === 3).toBe(true)
+        expect(typeof result === 'string' || Object.keys(result as object).length >= 3).toBe(true)
       }),
       { numRuns: 1000 },
     )

@@ -10,7 +10,7 @@ import {
   tokenRowKey,
 } from '../../src/projections/rows.ts'
 import { type StreamKind, stateCodecs } from '../../src/projections/state-codec.ts'
-import { anyHash, anyMetadata, anySeconds, anyText } from '../support/event-arbitraries.ts'
+import { anyClaims, anyHash, anyMetadata, anySeconds, anyText } from '../support/event-arbitraries.ts'
 
 const texts = fc.array(anyText, { maxLength: 3 })
 const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null })
@@ -78,7 +78,14 @@ const states: { readonly [K in StreamKind]: fc.Arbitrary<object> } = {
     { requiredKeys: ['clientId', 'registeredAtVersion', 'metadata', 'removed'], ...plain },
   ),
   user: fc.record(
-    { subject: anyText, username: anyText, passwordHash: anyText, authorities: texts, removed: fc.boolean() },
+    {
+      subject: anyText,
+      username: anyText,
+      passwordHash: anyText,
+      authorities: texts,
+      removed: fc.boolean(),
+      claims: anyClaims,
+    },
     { requiredKeys: ['subject', 'authorities', 'removed'], ...plain },
   ),
   session: fc.record({

@@ -79,6 +79,11 @@ const anyObject = fc.dictionary(
   fc.oneof(anyText, fc.boolean(), anySeconds),
   { noNullPrototype: true, maxKeys: 4 },
 )
+/** Any that the codec must hold, well-formed or not. */
+export const anyClaims = fc.record(
+  { name: anyText, updated_at: anySeconds, email: anyText, email_verified: fc.boolean() },
+  { requiredKeys: [], noNullPrototype: true },
+)
 const authentication = { authenticatedAtSeconds: anySeconds, acr: anyText, amr: anyTexts }
 const audience = { resources: anyTexts, jkt: anyHash }
 
@@ -103,7 +108,10 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     subject: anyText,
     authorities: anyTexts,
     ...signed,
-    side: fc.record({ username: anyText, passwordHash: anyText }, { noNullPrototype: true }),
+    side: fc.record(
+      { username: anyText, passwordHash: anyText, claims: anyClaims },
+      { requiredKeys: ['username', 'passwordHash'], noNullPrototype: true },
+    ),
   }),
   'user.removed': fc.record({ subject: anyText, ...signed }),
   'user.erased': fc.record({ subject: anyText, ...signed }),

@@ -97,6 +97,7 @@ export function redeemCode(
       scopes: grant.scopes,
       issuedAtSeconds: nowSeconds,
       expiresInSeconds: lifetimes.accessSeconds,
+      expiresAtSeconds: nowSeconds + lifetimes.accessSeconds,
       ...ownerFacts(grant),
       ...(resources && { resources }),
       ...(jkt !== undefined && { jkt }),

@@ -36,6 +36,7 @@ export function issueToClient(
       scopes,
       issuedAtSeconds: nowSeconds,
       expiresInSeconds: lifetimes.accessSeconds,
+      expiresAtSeconds: nowSeconds + lifetimes.accessSeconds,
       subject: null,
       ...(resources && { resources }),
       ...(jkt !== undefined && { jkt }),

@@ -37,6 +37,7 @@ export interface IssuedTokens {
   scopes: readonly string[]
   issuedAtSeconds: number
   expiresInSeconds: number
+  expiresAtSeconds: number
   /** The resource owner; null where the client acts for itself. */
   subject: string | null
   session?: string
