@@ -158,6 +158,7 @@ async function issueCode(
       },
     ],
     nowMs,
+    { isNewStream: true },
   )
   const { redirectUri, state } = request
   return {

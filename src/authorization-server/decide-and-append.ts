@@ -27,12 +27,13 @@ export async function decideAndAppend<K extends StreamKind, A>(
   how: AppendHow = {},
 ): Promise<A> {
   for (let attempt = 0; attempt < mostAttempts; attempt++) {
-    const { state, version } = models.load(kind, stream)
+    const before = models.load(kind, stream)
+    const { state, version } = before
     const nowMs = now()
     const decision = decide(state, nowMs, version)
     if (decision.events.length > 0) {
       try {
-        await ledger.append(stream, version, decision.events, nowMs, how)
+        await ledger.append(stream, version, decision.events, nowMs, { ...how, before })
       } catch (error) {
         if (!(error instanceof LedgerError) || error.code !== 'conflict') throw error
         await ledger.settled()

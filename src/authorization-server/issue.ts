@@ -6,6 +6,8 @@ import { lifetimesOf } from './lifetimes.ts'
 import { presentTokens } from './present-tokens.ts'
 import type { TokenUseCase } from './token.ts'
 
+const newStream = { isNewStream: true }
+
 export const issue: TokenUseCase = async (context, { client, form, jkt }) => {
   const { ledger, secrets, settings, now } = context
   const nowMs = now()
@@ -14,6 +16,6 @@ export const issue: TokenUseCase = async (context, { client, form, jkt }) => {
   const request = { scope: form.scope, ...(resources && { resources }), ...(jkt !== undefined && { jkt }) }
   const { events, answer } = issueToClient(client, request, tokens, lifetimesOf(client, settings), nowMs)
   // The stream is new and its name random: there is no state to load and no race to lose.
-  await ledger.append(streamOf.grant(secrets.identifier()), 0, events, nowMs)
+  await ledger.append(streamOf.grant(secrets.identifier()), 0, events, nowMs, newStream)
   return presentTokens(context, client, answer)
 }

@@ -78,7 +78,7 @@ export async function startSession(
     expiresAtSeconds: Math.floor(nowMs / 1000) + settings.sessionSeconds,
     side: { address: browser.address, userAgent: browser.userAgent.slice(0, longestUserAgent) },
   }
-  await ledger.append(streamOf.session(secrets.identifier()), 0, [started], nowMs)
+  await ledger.append(streamOf.session(secrets.identifier()), 0, [started], nowMs, { isNewStream: true })
   return cookie.token
 }
 

@@ -27,5 +27,11 @@ export interface Rows {
   del(key: Buffer): void
 }
 
-/** Writes the rows that follow from an event. Pure but for `rows`: replay runs the same code. */
-export type Projection<E> = (recorded: RecordedEvent<E>, rows: Rows) => void
+/**
+ * Writes the rows that follow from an event. Pure but for `rows`: replay runs the same code.
+ *
+ * @param before what this projection came to for the event before it in the stream, where the caller has it: it need
+ * not be read again
+ * @returns what is to be handed in with the stream's next event; the ledger knows nothing of it
+ */
+export type Projection<E> = (recorded: RecordedEvent<E>, rows: Rows, before?: unknown) => unknown

@@ -10,6 +10,7 @@
  * the disk really holds, by the same code that opens it at start.
  */
 import { hash, randomFillSync } from 'node:crypto'
+import QuickLRU from 'quick-lru'
 import { type Observable, Subject } from 'rxjs'
 import type { EventCodec, Projection, RecordedEvent, Rows } from './codec.ts'
 import { LedgerError } from './errors.ts'
@@ -26,11 +27,20 @@ export interface AppendOptions {
   salt?: Buffer
   /** Positions whose side records are erased in the same batch, so that the event and what it says are one. */
   erase?: readonly number[]
+  /**
+   * The stream's name holds 128 bits or more that were drawn at random for this append: there can be no such stream,
+   * and it is not looked for on the disk.
+   */
+  isNewStream?: boolean
+  /** What the projection came to at the expected version, where the decision has loaded it: not to be read again. */
+  before?: unknown
 }
 
 interface PendingBatch<E> {
   batch: StorageBatch
   events: RecordedEvent<E>[]
+  /** Streams that it appends to, and the versions they will be at. */
+  versions: [stream: string, version: number][]
   /** Streams and unique rows that wait for this batch; nobody else may append to them until it is on disk. */
   reserved: string[]
   waiting: { resolve: () => void; reject: (error: unknown) => void }[]
@@ -38,6 +48,11 @@ interface PendingBatch<E> {
 
 const noAbsentRows: readonly Buffer[] = []
 const noPositions: readonly number[] = []
+const noOptions: AppendOptions = {}
+/** Of so many streams that were appended to last, the version is known without a look on the disk. */
+const keptVersions = 10_000
+/** Fewer appends than these are not worth an fsync of their own. */
+const fewAppends = 16
 /** How long after a failed write the next try may be. */
 const retryAfterMs = 1000
 
@@ -54,6 +69,13 @@ export class Ledger<E> {
   #writing: Promise<void> | undefined
   #scheduled = false
   #batchesDone = 0
+  /**
+   * How many appends that wait are a batch, though more of this turn may come: half of those that wait at a time, so
+   * that one half is encoded while the other is written.
+   */
+  #enoughAppends = Number.POSITIVE_INFINITY
+  /** Streams on disk and the number of their events. What is not here may be there. */
+  readonly #versions = new QuickLRU<string, number>({ maxSize: keptVersions })
   readonly #reserved = new Set<string>()
   #failure: LedgerError | undefined
   #retryAtMs = 0
@@ -128,29 +150,29 @@ export class Ledger<E> {
     expectedVersion: number,
     events: readonly E[],
     nowMs: number,
-    options: AppendOptions = {},
+    options: AppendOptions = noOptions,
   ): Promise<readonly RecordedEvent<E>[]> {
     try {
       const unavailable = this.#unavailable()
       if (unavailable) return unavailable
-      const reservations = this.#check(stream, expectedVersion, options.absentRows ?? noAbsentRows)
-      const { recorded, writes, records } = this.#encode(stream, expectedVersion, events, nowMs, options.salt)
+      this.#check(stream, expectedVersion, options)
+      const { recorded, writes, records } = this.#encode(stream, expectedVersion, events, nowMs, options)
       // From here on nothing throws: the batch holds all of the append or nothing.
-      this.#filling ??= { batch: this.storage.batch(), events: [], reserved: [], waiting: [] }
+      this.#filling ??= { batch: this.storage.batch(), events: [], versions: [], reserved: [], waiting: [] }
       const pending = this.#filling
-      for (const [key, value] of writes) value ? pending.batch.put(key, value) : pending.batch.del(key)
+      for (const { key, value } of writes) value ? pending.batch.put(key, value) : pending.batch.del(key)
       for (const position of options.erase ?? noPositions) pending.batch.del(sideKey(position))
       for (const record of records) this.#tree.append(record, pending.batch)
       this.#lastTimeMs = recorded.at(-1)?.timeMs ?? this.#lastTimeMs
       for (const event of recorded) pending.events.push(event)
-      for (const name of reservations) {
-        this.#reserved.add(name)
-        pending.reserved.push(name)
-      }
-      this.#schedule()
-      return new Promise((resolve, reject) => {
+      pending.versions.push([stream, expectedVersion + events.length])
+      this.#reserve(pending, stream)
+      for (const row of options.absentRows ?? noAbsentRows) this.#reserve(pending, reservationOf(row))
+      const done = new Promise<readonly RecordedEvent<E>[]>((resolve, reject) => {
         pending.waiting.push({ resolve: () => resolve(recorded), reject })
       })
+      this.#schedule()
+      return done
     } catch (error) {
       return Promise.reject(error)
     }
@@ -189,64 +211,68 @@ export class Ledger<E> {
     return this.storage.entries({ gte: from, lt: Buffer.concat([from, Buffer.from([0xff])]) })
   }
 
-  #check(stream: string, expectedVersion: number, absentRows: readonly Buffer[]): string[] {
+  #check(stream: string, expectedVersion: number, options: AppendOptions): void {
     const conflict = (why: string) =>
       new LedgerError('conflict', `stream ${stream} is not at version ${expectedVersion}: ${why}`)
     if (this.#reserved.has(stream)) throw conflict('another append is on its way')
-    if (expectedVersion > 0 && !this.storage.get(streamKey(stream, expectedVersion - 1)))
-      throw conflict('it is shorter')
-    if (this.storage.get(streamKey(stream, expectedVersion))) throw conflict('it is longer')
-    const reservations = [stream]
-    for (const row of absentRows) {
-      const name = `row ${row.toString('latin1')}`
-      if (this.#reserved.has(name) || this.storage.get(rowKey(row)))
-        throw new LedgerError('exists', 'a name that must be unique is taken')
-      reservations.push(name)
+    const known = this.#versions.get(stream)
+    if (known !== undefined) {
+      if (known !== expectedVersion)
+        throw conflict(known < expectedVersion ? 'it is shorter' : 'it is longer')
+    } else if (!options.isNewStream || expectedVersion > 0) {
+      if (expectedVersion > 0 && !this.storage.get(streamKey(stream, expectedVersion - 1)))
+        throw conflict('it is shorter')
+      if (this.storage.get(streamKey(stream, expectedVersion))) throw conflict('it is longer')
     }
-    return reservations
+    for (const row of options.absentRows ?? noAbsentRows)
+      if (this.#reserved.has(reservationOf(row)) || this.storage.get(rowKey(row)))
+        throw new LedgerError('exists', 'a name that must be unique is taken')
   }
 
-  #encode(stream: string, expectedVersion: number, events: readonly E[], nowMs: number, salt?: Buffer) {
-    // In order: a later write of the same key is the one that counts, here and in the batch.
-    const writes: [key: Buffer, value: Buffer | undefined][] = []
-    const rows: Rows = {
-      get: (key) => {
-        const full = rowKey(key)
-        const written = writes.findLast(([writtenKey]) => writtenKey.equals(full))
-        return written ? written[1] : this.storage.get(full)
-      },
-      put: (key, value) => void writes.push([rowKey(key), value]),
-      del: (key) => void writes.push([rowKey(key), undefined]),
-    }
+  #encode(
+    stream: string,
+    expectedVersion: number,
+    events: readonly E[],
+    nowMs: number,
+    { salt, before }: AppendOptions,
+  ) {
+    const writes = new AppendWrites(this.storage)
     const records: Buffer[] = []
-    const recorded = events.map((event, index): RecordedEvent<E> => {
+    const recorded: RecordedEvent<E>[] = []
+    let state = before
+    for (const [index, event] of events.entries()) {
+      writes.nextEvent()
       const position = this.#tree.size + index
       const version = expectedVersion + index
       const timeMs = Math.max(nowMs, this.#lastTimeMs)
       const { code, body, side } = this.#codec.encode(event)
       const sideRecord = side && Buffer.concat([salt ?? randomFillSync(Buffer.alloc(32)), side])
-      const record = encodeRecord({
-        position,
-        timeMs,
-        type: code,
-        stream,
-        version,
-        body,
-        commitment: sideRecord && hash('sha256', sideRecord, 'buffer'),
-      })
+      const commitment = sideRecord && hash('sha256', sideRecord, 'buffer')
+      const record = encodeRecord({ position, timeMs, type: code, stream, version, body, commitment })
       const result = { position, timeMs, stream, version, event }
       records.push(record)
-      writes.push([eventKey(position), record], [streamKey(stream, version), encodePosition(position)])
-      if (sideRecord) writes.push([sideKey(position), sideRecord])
-      this.#project(result, rows)
-      return result
-    })
-    return { recorded, records, writes }
+      writes.set(eventKey(position), record)
+      writes.set(streamKey(stream, version), encodePosition(position))
+      if (sideRecord) writes.set(sideKey(position), sideRecord)
+      state = this.#project(result, writes, state)
+      recorded.push(result)
+    }
+    return { recorded, records, writes: writes.all }
   }
 
-  /** Waits one turn of the event loop, so that all requests of this turn share one fsync. */
+  #reserve(pending: PendingBatch<E>, name: string): void {
+    this.#reserved.add(name)
+    pending.reserved.push(name)
+  }
+
+  /** Waits one turn of the event loop, so that all requests of this turn share one fsync, or until there are enough. */
   #schedule(): void {
-    if (this.#writing || this.#scheduled) return
+    if (this.#writing) return
+    if (this.#filling && this.#filling.waiting.length >= this.#enoughAppends) {
+      this.#flush()
+      return
+    }
+    if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -264,10 +290,13 @@ export class Ledger<E> {
         this.#writing = undefined
         this.#batchesDone++
         this.#durableFrontier = frontier
+        for (const [stream, version] of pending.versions) this.#versions.set(stream, version)
         this.#release(pending)
         this.#committed.next(pending.events)
         for (const { resolve } of pending.waiting) resolve()
-        if (this.#filling) this.#flush()
+        const waited = pending.waiting.length + (this.#filling?.waiting.length ?? 0)
+        this.#enoughAppends = Math.max(Math.ceil(waited / 2), fewAppends)
+        if (this.#filling) this.#schedule()
       },
       async (cause) => {
         // Stored or not: nobody knows until the ledger is read again.
@@ -304,6 +333,7 @@ export class Ledger<E> {
       for await (const event of readEvents(this.storage, this.#codec, this.size, tree.size))
         unheard.push(event)
       this.#lastTimeMs = this.#readLastTimeMs(tree.size)
+      this.#versions.clear()
       // From here on nothing throws: a recovery that fails is done again from where it began.
       this.#tree = tree
       this.#durableFrontier = tree.frontierBytes()
@@ -340,5 +370,52 @@ export class Ledger<E> {
     const record = this.storage.get(eventKey(size - 1))
     if (!record) throw new LedgerError('damaged', `the record at position ${size - 1} is missing`)
     return decodeRecord(record).timeMs
+  }
+}
+
+const reservationOf = (row: Buffer): string => `row ${row.toString('latin1')}`
+
+/** What one append writes: each key once, with what the last of its events made of it. */
+class AppendWrites implements Rows {
+  readonly all: { key: Buffer; value: Buffer | undefined }[] = []
+  readonly #storage: Storage
+  /** How many of `all` are of the events before the present one. */
+  #earlier = 0
+
+  constructor(storage: Storage) {
+    this.#storage = storage
+  }
+
+  nextEvent(): void {
+    this.#earlier = this.all.length
+  }
+
+  /** Of a row, as `put` and `del`. */
+  get(key: Buffer): Buffer | undefined {
+    const full = rowKey(key)
+    const written = this.all.findLast((write) => write.key.equals(full))
+    return written ? written.value : this.#storage.get(full)
+  }
+
+  put(key: Buffer, value: Buffer): void {
+    this.#replace(rowKey(key), value)
+  }
+
+  del(key: Buffer): void {
+    this.#replace(rowKey(key), undefined)
+  }
+
+  set(key: Buffer, value: Buffer | undefined): void {
+    this.all.push({ key, value })
+  }
+
+  #replace(key: Buffer, value: Buffer | undefined): void {
+    for (let i = 0; i < this.#earlier; i++) {
+      const write = this.all[i]!
+      if (!write.key.equals(key)) continue
+      write.value = value
+      return
+    }
+    this.set(key, value)
   }
 }

@@ -3,33 +3,19 @@
  * Integers stay below 2^32 and text is UTF-8, so the bytes are the deterministic encoding of RFC 8949
  * section 4.2.1 but for the order of keys inside maps, which is the order they were given in.
  */
-import { Decoder, Encoder } from 'cbor-x'
-
-const options = {
-  useRecords: false,
-  mapsAsObjects: true,
-  tagUint8Array: false,
-  variableMapSize: true,
-} as const
-const encoder = new Encoder(options)
-const decoder = new Decoder(options)
+import { decodeCbor, encodeWith, writeArrayHead, writeHash, writeItem } from './cbor.ts'
 
 const isLeftOut = (value: object, name: string): boolean =>
   ((value as Record<string, unknown>)[name] ?? null) === null
 
 export interface PositionalCodec {
-  encode(value: object): Buffer
-  /** @throws RangeError for bytes that are no row of the table */
-  decode(bytes: Uint8Array): Record<string, unknown>
+  /** @param reserved bytes in front, for the caller to fill in */
+  encode(value: object, reserved?: number): Buffer
+  /** @param into gets the fields @throws RangeError for bytes that are no row of the table */
+  decode(bytes: Uint8Array, into?: Record<string, unknown>): Record<string, unknown>
   /** For a field of another row that is such a row itself. */
   readonly field: FieldCodec
 }
-
-/** The CBOR encoding of any JSON-like value. */
-export const encodeCbor = (value: unknown): Buffer => encoder.encode(value)
-
-/** The value in `bytes`; throws on anything that is not one CBOR item. */
-export const decodeCbor = (bytes: Uint8Array): unknown => decoder.decode(bytes)
 
 function decodeRow(bytes: Uint8Array): unknown {
   try {
@@ -41,16 +27,16 @@ function decodeRow(bytes: Uint8Array): unknown {
 
 /** How a field is stored that is not stored as it is. Never sees null, which stays null. */
 export interface FieldCodec {
-  encode(field: never): unknown
+  write(field: never): void
   /** @throws RangeError */
   decode(stored: unknown): unknown
 }
 
 const hashField: FieldCodec = {
-  encode: (hash: string) => Buffer.from(hash, 'base64url'),
+  write: writeHash,
   decode(stored) {
     if (!(stored instanceof Uint8Array)) throw new RangeError('a hash is not bytes')
-    return Buffer.from(stored).toString('base64url')
+    return Buffer.from(stored.buffer, stored.byteOffset, stored.length).toString('base64url')
   },
 }
 
@@ -68,20 +54,19 @@ export function positionalCodec(
     const [, name = '', kind, mark] = /^(\w+)(:hash)?(\?)?$/.exec(field)!
     return { name, codec: kind ? hashField : codecs[name], isOptional: mark !== undefined }
   })
-  const toRow = (value: object): unknown[] => {
+  const write = (value: object): void => {
     let count = columns.length
     while (count > 0 && columns[count - 1]!.isOptional && isLeftOut(value, columns[count - 1]!.name)) count--
-    const row: unknown[] = new Array(count)
+    writeArrayHead(count)
     for (let i = 0; i < count; i++) {
       const { name, codec } = columns[i]!
       const field = (value as Record<string, unknown>)[name] ?? null
-      row[i] = field === null || !codec ? field : codec.encode(field as never)
+      if (field === null || !codec) writeItem(field)
+      else codec.write(field as never)
     }
-    return row
   }
-  const fromRow = (row: unknown): Record<string, unknown> => {
+  const fromRow = (row: unknown, value: Record<string, unknown> = {}): Record<string, unknown> => {
     if (!Array.isArray(row) || row.length > columns.length) throw new RangeError('not a row of this table')
-    const value: Record<string, unknown> = {}
     for (let i = 0; i < columns.length; i++) {
       const { name, codec, isOptional } = columns[i]!
       const field = row[i] ?? null
@@ -91,8 +76,8 @@ export function positionalCodec(
     return value
   }
   return {
-    encode: (value) => encodeCbor(toRow(value)),
-    decode: (bytes) => fromRow(decodeRow(bytes)),
-    field: { encode: toRow as FieldCodec['encode'], decode: fromRow },
+    encode: (value, reserved) => encodeWith(() => write(value), reserved),
+    decode: (bytes, into) => fromRow(decodeRow(bytes), into),
+    field: { write: write as FieldCodec['write'], decode: (stored) => fromRow(stored) },
   }
 }

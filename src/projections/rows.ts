@@ -15,6 +15,7 @@ import { evolveConsent } from '../oauth/consent.ts'
 import { type Event, hashesOf, type Recorded } from '../oauth/events.ts'
 import { evolveFailedAttempts } from '../oauth/failed-attempts.ts'
 import { evolveGrant } from '../oauth/grant.ts'
+import { readHash } from '../oauth/hash-text.ts'
 import { evolveServer } from '../oauth/server.ts'
 import { evolveSession } from '../oauth/session.ts'
 import { evolveUser } from '../oauth/user.ts'
@@ -49,15 +50,13 @@ export const historyRowPrefix = (kind: 'c' | 'u', id: string): Buffer => Buffer.
 export function tokenRowKey(hash: string): Buffer {
   const key = Buffer.allocUnsafe(33)
   key[0] = 0x74
-  key.write(hash, 1, 'base64url')
+  if (!readHash(hash, key, 1)) key.write(hash, 1, 'base64url')
   return key
 }
 
 export function encodeLoaded<K extends StreamKind>(kind: K, state: States[K], version: number): Buffer {
-  const bytes = stateCodecs[kind].encode(state)
-  const row = Buffer.allocUnsafe(bytes.length + 4)
+  const row = stateCodecs[kind].encode(state, 4)
   row.writeUInt32BE(version)
-  bytes.copy(row, 4)
   return row
 }
 
@@ -85,13 +84,19 @@ function putHistory(rows: Rows, kind: 'c' | 'u', id: string, position: number): 
 }
 const empty = Buffer.alloc(0)
 
-/** All durable read models of one event. */
-export const projectRows: Projection<Event> = (recorded, rows) => {
+/**
+ * All durable read models of one event.
+ *
+ * What is handed on is the stream's state as `Loaded`. Read is it where none is handed in, or that of another version.
+ */
+export const projectRows: Projection<Event> = (recorded, rows, handed) => {
+  const known = handed as Loaded<States[StreamKind]> | undefined
   const { event, stream, position, version } = recorded
   const kind = kindOfStream(stream)
   const key = stateRowKey(stream)
-  const before = decodeLoaded(kind, version === 0 ? undefined : rows.get(key))
-  const after = evolveLoaded(kind, before, recorded)
+  const before =
+    known?.version === version ? known : decodeLoaded(kind, version === 0 ? undefined : rows.get(key))
+  const after = evolveLoaded<StreamKind>(kind, before, recorded)
   if (after.state) rows.put(key, encodeLoaded(kind, after.state, after.version))
 
   for (const hash of hashesOf(event)) if (hash !== null) rows.put(tokenRowKey(hash), Buffer.from(stream))
@@ -109,4 +114,5 @@ export const projectRows: Projection<Event> = (recorded, rows) => {
     if ('subject' in event && kind !== 'user' && event.subject !== null)
       putHistory(rows, 'u', event.subject, position)
   }
+  return after
 }

@@ -1,4 +1,5 @@
 /** States as bytes: positional, so that names are not stored with every token. */
+import { writeItem } from '../oauth/cbor.ts'
 import type { Client } from '../oauth/client.ts'
 import type { Consent } from '../oauth/consent.ts'
 import type { FailedAttempts } from '../oauth/failed-attempts.ts'
@@ -22,13 +23,17 @@ export interface States {
 export type StreamKind = keyof States
 
 interface StateCodec<S> {
-  encode(state: S): Buffer
+  /** @param reserved bytes in front, for the caller to fill in */
+  encode(state: S, reserved?: number): Buffer
   decode(bytes: Buffer): S
 }
 
 const flat = <S extends object>(...table: Parameters<typeof positionalCodec>): StateCodec<S> => {
   const codec = positionalCodec(...table)
-  return { encode: (state) => codec.encode(state), decode: (bytes) => codec.decode(bytes) as S }
+  return {
+    encode: (state, reserved) => codec.encode(state, reserved),
+    decode: (bytes) => codec.decode(bytes) as S,
+  }
 }
 
 const nested = (...fields: string[]): FieldCodec => positionalCodec(fields).field
@@ -39,7 +44,7 @@ const listOf = (codec: FieldCodec): FieldCodec => ({
 })
 
 /** Milliseconds do not fit 32 bits; text keeps the encoding one that any CBOR reader writes alike. */
-const milliseconds: FieldCodec = { encode: String, decode: Number }
+const milliseconds: FieldCodec = { write: (ms) => writeItem(String(ms)), decode: Number }
 
 export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } = {
   server: flat(['origin', 'administratorAddress', 'serverAddress', 'checkpointKey:hash']),

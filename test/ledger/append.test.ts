@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { eventKey, rowKey, sideKey } from '../../src/ledger/layout.ts'
 import { readEvents, readStream, streamVersion } from '../../src/ledger/reader.ts'
-import { checkLedger, codeOf, openLedger } from '../support/ledger.ts'
+import { checkLedger, codeOf, openLedger, temporaryFolder } from '../support/ledger.ts'
 import { textCodec, textRowKey } from '../support/text-events.ts'
 
 const text = (...texts: string[]) => texts.map((of) => ({ text: of }))
@@ -88,6 +88,41 @@ describe('the expected version', () => {
     expect(open.ledger.size).toBe(2)
     await open.ledger.append('a', 2, text('three'), 0)
     expect((await checkLedger(open)).map(({ event }) => event.text)).toEqual(['one', 'two', 'three'])
+  })
+
+  test.each([
+    ['too low', 1],
+    ['too high', 3],
+  ])('%s is a conflict for a ledger that was just opened too', async (_, expected) => {
+    const folder = temporaryFolder()
+    const before = await openLedger(folder)
+    await before.ledger.append('a', 0, text('one', 'two'), 0)
+    await before.ledger.close()
+    const open = await openLedger(folder)
+    expect(await codeOf(open.ledger.append('a', expected, text('lost'), 0))).toBe('conflict')
+    await open.ledger.append('a', 2, text('three'), 0)
+    expect((await checkLedger(open)).length).toBe(3)
+  })
+
+  test('of a stream beyond those whose versions are kept in memory is looked up', async () => {
+    const { ledger } = await openLedger()
+    const many = Array.from({ length: 30_000 }, (_, i) => `s${i}`)
+    await Promise.all(many.map((stream) => ledger.append(stream, 0, text('x'), 0)))
+    const [first = ''] = many
+    expect(await codeOf(ledger.append(first, 0, text('lost'), 0))).toBe('conflict')
+    expect(await codeOf(ledger.append(first, 2, text('lost'), 0))).toBe('conflict')
+    await ledger.append(first, 1, text('y'), 0)
+  })
+
+  test('of a stream with a fresh random name is not looked up, and counts from then on', async () => {
+    const open = await openLedger()
+    await open.ledger.append('random', 0, text('one'), 0, { isNewStream: true })
+    expect(await codeOf(open.ledger.append('random', 0, text('lost'), 0))).toBe('conflict')
+    expect(await codeOf(open.ledger.append('random', 2, text('lost'), 0, { isNewStream: true }))).toBe(
+      'conflict',
+    )
+    await open.ledger.append('random', 1, text('two'), 0)
+    expect((await checkLedger(open)).length).toBe(2)
   })
 
   test('of a stream that another append is on its way to is a conflict, whatever it is', async () => {

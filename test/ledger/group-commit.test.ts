@@ -15,6 +15,18 @@ describe('appends share batches', () => {
     expect((await checkLedger(open)).length).toBe(100)
   })
 
+  test('where many wait at a time, one half is encoded while the other is written', async () => {
+    const open = await openLedger()
+    const appendAll = (version: number) =>
+      Promise.all(
+        Array.from({ length: 100 }, (_, i) => open.ledger.append(`s${i}`, version, [{ text: 'x' }], 0)),
+      )
+    await appendAll(0)
+    await appendAll(1)
+    expect(open.storage.writes).toBe(3)
+    expect((await checkLedger(open)).length).toBe(200)
+  })
+
   test('all that come while one is on its way are the next', async () => {
     const open = await openLedger()
     const { promise, release } = held()

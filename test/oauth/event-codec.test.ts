@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeEvent, encodeEvent, encodeSignedPart } from '../../src/oauth/event-codec.ts'
 import { eventLayouts } from '../../src/oauth/events.ts'
-import { encodeCbor } from '../../src/oauth/positional-codec.ts'
+import { encodeCbor } from '../../src/oauth/cbor.ts'
 import { anyEvent, anyEventOf, eventTypes } from '../support/event-arbitraries.ts'
 import { codeIssued, tokenIssued } from '../support/oauth.ts'
 
