@@ -1,5 +1,5 @@
 /** States as bytes: positional, so that names are not stored with every token. */
-import { writeItem } from '../oauth/cbor.ts'
+import { writeArrayHead, writeItem } from '../oauth/cbor.ts'
 import type { Client } from '../oauth/client.ts'
 import type { Consent } from '../oauth/consent.ts'
 import type { FailedAttempts } from '../oauth/failed-attempts.ts'
@@ -39,7 +39,10 @@ const flat = <S extends object>(...table: Parameters<typeof positionalCodec>): S
 const nested = (...fields: string[]): FieldCodec => positionalCodec(fields).field
 
 const listOf = (codec: FieldCodec): FieldCodec => ({
-  encode: (list: never[]) => list.map(codec.encode),
+  write(list: never[]) {
+    writeArrayHead(list.length)
+    for (const item of list) codec.write(item)
+  },
   decode: (list) => (list as unknown[]).map(codec.decode),
 })
 
