@@ -25,9 +25,9 @@ A secret that is left out is made and printed, once.`
       for await (const client of registerClients(administrator, items)) {
         clients.push(client)
         this.log(`Client created: ${client.clientId}`)
-        if (client.unservedGrantTypes.length > 0)
+        if (client.discouragedGrantTypes.length > 0)
           this.note(
-            `${client.clientId}: not served by this version: ${client.unservedGrantTypes.join(', ')}`,
+            `${client.clientId}: RFC 9700 section 2 advises against ${client.discouragedGrantTypes.join(' and ')}; prefer authorization_code`,
             'warn',
           )
         if (client.clientSecret !== undefined) this.log(`Client secret (shown once): ${client.clientSecret}`)

@@ -7,7 +7,11 @@ import { hashSecret } from '../authorization-server/secret-checker.ts'
 import type { PrivateKey } from '../chain/keys.ts'
 import { signMessage } from '../chain/message.ts'
 import { administrationText, sideCommitment } from '../oauth/administration.ts'
-import { type ClientRegistration, parseClientRegistration, unservedGrants } from '../oauth/client-metadata.ts'
+import {
+  type ClientRegistration,
+  discouragedGrants,
+  parseClientRegistration,
+} from '../oauth/client-metadata.ts'
 import { encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, streamOf } from '../oauth/events.ts'
 import { parseUserRegistration, type UserRegistration } from '../oauth/user.ts'
@@ -25,8 +29,8 @@ export interface RegisteredClient {
   position: number
   /** Only where it was made here: nobody can show it again. */
   clientSecret?: string
-  /** Grant types it was registered for that this version does not serve. */
-  unservedGrantTypes: string[]
+  /** Grant types it was registered for that RFC 9700 advises against. */
+  discouragedGrantTypes: string[]
 }
 
 export interface RegisteredUser {
@@ -76,7 +80,7 @@ async function submitClient(
   return {
     clientId,
     position,
-    unservedGrantTypes: unservedGrants(metadata),
+    discouragedGrantTypes: discouragedGrants(metadata),
     ...(made !== undefined && { clientSecret: made }),
   }
 }

@@ -11,6 +11,7 @@ import { decodeRecord, type EventRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
 import { type Event, type GrantType, streamOf } from '../oauth/events.ts'
+import type { Grant } from '../oauth/grant.ts'
 import { liveToken } from '../oauth/introspection.ts'
 import { isSessionLive, type Session } from '../oauth/session.ts'
 import { evolveLoaded, historyRowPrefix, kindOfStream, type Loaded } from '../projections/rows.ts'
@@ -102,6 +103,7 @@ class Past {
   async access(stream: string, question: AccessQuestion): Promise<HeldAccess[]> {
     const { state: grant } = await this.#fold('grant', stream)
     if (!grant || grant.clientId !== (question.client ?? grant.clientId)) return []
+    if (await this.#isCutOff(grant)) return []
     const { clientId, subject, grantType, session } = grant
     if (subject !== (question.subject ?? subject)) return []
     const client = (await this.#load('client', streamOf.client(clientId))).state
@@ -114,6 +116,16 @@ class Past {
       const whose = { stream, clientId, subject, scopes, grantType, session }
       return [{ kind, tokenHash, ...whose, issuedAtSeconds, expiresAtSeconds }]
     })
+  }
+
+  /** Whether the grant whose token was exchanged for this one, or one before it, had ended. */
+  async #isCutOff({ parent }: Grant): Promise<boolean> {
+    for (let id = parent; id !== undefined; ) {
+      const { state } = await this.#load('grant', streamOf.grant(id))
+      if (!state || state.ended) return true
+      id = state.parent
+    }
+    return false
   }
 
   async session(stream: string): Promise<Session[]> {

@@ -1,5 +1,6 @@
 /** Look-up of a token for whoever protects something with it (RFC 7662, check_token of SignOn 1.1). */
 import { streamOf } from '../oauth/events.ts'
+import type { Grant } from '../oauth/grant.ts'
 import { type LiveToken, liveToken } from '../oauth/introspection.ts'
 import { hashToken, isToken } from '../oauth/token-format.ts'
 import type { AuthorizationContext } from './context.ts'
@@ -17,6 +18,17 @@ export function findLiveToken(context: AuthorizationContext, token: string): Liv
   const stream = models.streamOf(hash)
   if (stream === undefined) return undefined
   const grant = models.load('grant', stream).state
+  if (grant?.parent !== undefined && hasEnded(context, grant.parent)) return undefined
   const client = grant && models.load('client', streamOf.client(grant.clientId)).state
   return liveToken(hash, grant, client, ownerOf(context, grant), now())
+}
+
+/** Whether the grant that a token was exchanged from, or one before it, has ended: then nothing of it counts. */
+function hasEnded({ models }: AuthorizationContext, grantId: string): boolean {
+  for (let id: string | undefined = grantId; id !== undefined; ) {
+    const grant: Grant | undefined = models.load('grant', streamOf.grant(id)).state
+    if (!grant || grant.ended) return true
+    id = grant.parent
+  }
+  return false
 }

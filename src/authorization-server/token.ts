@@ -2,6 +2,8 @@
 import { type Client, mayUse } from '../oauth/client.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import type { TokenAnswer } from '../oauth/grants/token-answer.ts'
+import { byPassword } from './by-password.ts'
+import { byTokenExchange } from './by-token-exchange.ts'
 import type { AuthorizationContext } from './context.ts'
 import { issue } from './issue.ts'
 import { redeem } from './redeem.ts'
@@ -22,6 +24,8 @@ const useCases: ReadonlyMap<string, TokenUseCase> = new Map([
   ['authorization_code', redeem],
   ['client_credentials', issue],
   ['refresh_token', rotate],
+  ['password', byPassword],
+  ['urn:ietf:params:oauth:grant-type:token-exchange', byTokenExchange],
 ])
 
 export const grantTypes: readonly string[] = [...useCases.keys()]

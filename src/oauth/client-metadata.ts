@@ -73,16 +73,17 @@ export class ClientMetadataError extends Error {
   readonly code = 'client_metadata'
 }
 
-const servedGrantTypes = [
+const grantTypes = [
   'authorization_code',
   'client_credentials',
   'refresh_token',
   'urn:ietf:params:oauth:grant-type:device_code',
   'urn:ietf:params:oauth:grant-type:token-exchange',
+  'implicit',
+  'password',
 ]
-/** Named in files of SignOn 1.1; they may be registered, but OAuth 2.1 has dropped them and nothing is issued. */
-const unservedGrantTypes = ['implicit', 'password']
-const grantTypes = [...servedGrantTypes, ...unservedGrantTypes]
+/** SignOn 1.1 had them; RFC 9700 section 2 advises against them, so they are served to whom they were registered for. */
+const discouragedGrantTypes = ['implicit', 'password']
 const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']
 const clientIdText = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 const longestClientId = 64
@@ -262,9 +263,9 @@ const registrationMembers: Readonly<Record<string, Member>> = {
   ...furtherMembers,
 }
 
-/** Grant types of a client that this version does not serve. */
-export const unservedGrants = ({ grantTypes }: ClientMetadata): string[] =>
-  grantTypes.filter((type) => unservedGrantTypes.includes(type))
+/** Grant types of a client that whoever registers it should be warned of. */
+export const discouragedGrants = ({ grantTypes }: ClientMetadata): string[] =>
+  grantTypes.filter((type) => discouragedGrantTypes.includes(type))
 
 /** How each member of the result is read, whatever form it came in. */
 const readers: ReadonlyMap<string, Reader<unknown>> = new Map(

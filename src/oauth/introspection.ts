@@ -54,6 +54,8 @@ export interface Introspection {
   token_type?: 'bearer' | 'DPoP' | 'refresh_token'
   /** RFC 9449 section 6.2. */
   cnf?: { jkt: string }
+  /** RFC 8693 section 4.1. */
+  act?: Record<string, unknown>
   exp?: number
   iat?: number
   sub?: string
@@ -77,6 +79,7 @@ export function introspection(token: LiveToken | undefined, issuer: string): Int
     iss: issuer,
   }
   if (jkt !== undefined) answer.cnf = { jkt }
+  if (grant.actor) answer.act = grant.actor
   if (user?.username !== undefined) answer.username = user.username
   if (client.metadata.resourceIds.length > 0) answer.aud = client.metadata.resourceIds
   return answer

@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   ClientMetadataError,
+  discouragedGrants,
   isClientMetadata,
   parseClientRegistration,
-  unservedGrants,
 } from '../../src/oauth/client-metadata.ts'
 
 /** The registration, or the one line that says what is wrong. */
@@ -31,7 +31,7 @@ describe('what is read', () => {
       clientId: 'app',
       authorizedGrantTypes: ['password', 'implicit', 'refresh_token'],
     })
-    expect(unservedGrants(metadata)).toEqual(['password', 'implicit'])
+    expect(discouragedGrants(metadata)).toEqual(['password', 'implicit'])
   })
 
   test('is metadata, also after it went through JSON', () => {

@@ -6,6 +6,7 @@ import { type Grant, isOwnerGone, ownerFacts } from '../grant.ts'
 import { verifyCodeVerifier } from '../pkce.ts'
 import { resourcesWithin } from '../resource.ts'
 import type { User } from '../user.ts'
+import { issueTokens } from './issue-tokens.ts'
 import type { FreshTokens, IssuedTokens, TokenLifetimes } from './token-answer.ts'
 
 export interface RedeemRequest {
@@ -70,38 +71,21 @@ export function redeemCode(
   if (code.jkt !== undefined && code.jkt !== request.jkt)
     return refuse('invalid_grant', 'the code is bound to another DPoP key')
   const resources = resourcesWithin(request.resources, code.resources)
-  const nowSeconds = Math.floor(nowMs / 1000)
-  const { jkt } = request
-  const withRefresh = mayUse(client, 'refresh_token')
-  return {
-    events: [
-      { type: 'code.redeemed' },
-      {
-        type: 'token.issued',
-        grantType: 'authorization_code',
-        clientId: grant.clientId,
-        clientVersion: grant.clientVersion,
-        subject: grant.subject,
-        scopes: grant.scopes,
-        accessTokenHash: tokens.access.hash,
-        accessExpiresAtSeconds: nowSeconds + lifetimes.accessSeconds,
-        refreshTokenHash: withRefresh ? tokens.refresh.hash : null,
-        refreshExpiresAtSeconds: withRefresh ? nowSeconds + lifetimes.refreshSeconds : null,
-        ...(resources && { resources: [...resources] }),
-        ...(jkt !== undefined && { jkt }),
-      },
-    ],
-    answer: {
-      access: tokens.access,
-      ...(withRefresh && { refresh: tokens.refresh }),
+  const { event, answer } = issueTokens(
+    {
+      grantType: 'authorization_code',
+      client,
       scopes: grant.scopes,
-      issuedAtSeconds: nowSeconds,
-      expiresInSeconds: lifetimes.accessSeconds,
-      expiresAtSeconds: nowSeconds + lifetimes.accessSeconds,
+      access: tokens.access,
+      refresh: mayUse(client, 'refresh_token') ? tokens.refresh : undefined,
+      lifetimes,
+      nowMs,
       ...ownerFacts(grant),
-      ...(resources && { resources }),
-      ...(jkt !== undefined && { jkt }),
-      ...(code.nonce !== undefined && { nonce: code.nonce }),
+      resources,
+      jkt: request.jkt,
+      nonce: code.nonce,
     },
-  }
+    true,
+  )
+  return { events: [{ type: 'code.redeemed' }, event], answer }
 }

@@ -2,6 +2,7 @@
 import type { Client } from '../client.ts'
 import type { Event } from '../events.ts'
 import { narrowScopes } from '../scope.ts'
+import { issueTokens } from './issue-tokens.ts'
 import type { FreshTokens, IssuedTokens, TokenLifetimes } from './token-answer.ts'
 
 /** @throws OAuthError invalid_scope */
@@ -12,34 +13,16 @@ export function issueToClient(
   lifetimes: TokenLifetimes,
   nowMs: number,
 ): { events: readonly Event[]; answer: IssuedTokens } {
-  const nowSeconds = Math.floor(nowMs / 1000)
-  const scopes = narrowScopes(scope, client.metadata.scopes)
-  return {
-    events: [
-      {
-        type: 'token.issued',
-        grantType: 'client_credentials',
-        clientId: client.clientId,
-        clientVersion: client.registeredAtVersion,
-        subject: null,
-        scopes,
-        accessTokenHash: access.hash,
-        accessExpiresAtSeconds: nowSeconds + lifetimes.accessSeconds,
-        refreshTokenHash: null,
-        refreshExpiresAtSeconds: null,
-        ...(resources && { resources: [...resources] }),
-        ...(jkt !== undefined && { jkt }),
-      },
-    ],
-    answer: {
-      access,
-      scopes,
-      issuedAtSeconds: nowSeconds,
-      expiresInSeconds: lifetimes.accessSeconds,
-      expiresAtSeconds: nowSeconds + lifetimes.accessSeconds,
-      subject: null,
-      ...(resources && { resources }),
-      ...(jkt !== undefined && { jkt }),
-    },
-  }
+  const { event, answer } = issueTokens({
+    grantType: 'client_credentials',
+    client,
+    scopes: narrowScopes(scope, client.metadata.scopes),
+    access,
+    lifetimes,
+    nowMs,
+    subject: null,
+    resources,
+    jkt,
+  })
+  return { events: [event], answer }
 }

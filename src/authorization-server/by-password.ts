@@ -1,0 +1,31 @@
+/** Resource owner password credentials grant (RFC 6749 section 4.3). */
+import { OAuthError } from '../oauth/errors.ts'
+import { streamOf } from '../oauth/events.ts'
+import { issueForPassword } from '../oauth/grants/password.ts'
+import { parseResources } from '../oauth/resource.ts'
+import { lifetimesOf } from './lifetimes.ts'
+import { presentTokens } from './present-tokens.ts'
+import { authenticateUser } from './session.ts'
+import type { TokenUseCase } from './token.ts'
+
+export const byPassword: TokenUseCase = async (context, { client, form, jkt }) => {
+  const { username, password, scope } = form
+  if (username === undefined || password === undefined)
+    throw new OAuthError('invalid_request', 'username and password are required')
+  const resources = parseResources(form.resource)
+  const user = await authenticateUser(context, username, password)
+  if (!user) throw new OAuthError('invalid_grant', 'the username or the password is not right')
+  const { ledger, secrets, settings, now } = context
+  const nowMs = now()
+  const { events, answer } = issueForPassword(
+    client,
+    user,
+    { scope, resources, jkt },
+    { atSeconds: Math.floor(nowMs / 1000), amr: ['pwd'] },
+    secrets.createTokens(),
+    lifetimesOf(client, settings),
+    nowMs,
+  )
+  await ledger.append(streamOf.grant(secrets.identifier()), 0, events, nowMs)
+  return presentTokens(context, client, answer)
+}
