@@ -8,12 +8,12 @@ import { presentTokens } from './present-tokens.ts'
 import { authenticateUser } from './session.ts'
 import type { TokenUseCase } from './token.ts'
 
-export const byPassword: TokenUseCase = async (context, { client, form, jkt }) => {
+export const byPassword: TokenUseCase = async (context, { client, form, jkt, address }) => {
   const { username, password, scope } = form
   if (username === undefined || password === undefined)
     throw new OAuthError('invalid_request', 'username and password are required')
   const resources = parseResources(form.resource)
-  const user = await authenticateUser(context, username, password)
+  const user = await authenticateUser(context, username, password, address)
   if (!user) throw new OAuthError('invalid_grant', 'the username or the password is not right')
   const { ledger, secrets, settings, now } = context
   const nowMs = now()

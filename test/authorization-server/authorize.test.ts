@@ -158,7 +158,7 @@ describe('the resource owner', () => {
 describe('RFC 6749 section 5.2: the token endpoint', () => {
   test.each<[string, Record<string, string>, string]>([
     ['no grant type', {}, 'invalid_request'],
-    ['an unknown grant type', { grant_type: 'password' }, 'unsupported_grant_type'],
+    ['an unknown grant type', { grant_type: 'saml2' }, 'unsupported_grant_type'],
     ['a grant type named as a prototype', { grant_type: 'constructor' }, 'unsupported_grant_type'],
     ['a grant type of other clients', { grant_type: 'client_credentials' }, 'unauthorized_client'],
     ['no code', { grant_type: 'authorization_code' }, 'invalid_request'],

@@ -60,7 +60,7 @@ describe('RFC 6749 section 5.2: refusals', () => {
     ['no grant_type', {}, asWeb, 'invalid_request'],
     ['an empty grant_type is none (section 3.2)', { grant_type: '' }, asWeb, 'invalid_request'],
     ['an unknown grant type', { grant_type: 'saml2' }, asWeb, 'unsupported_grant_type'],
-    ['the password grant', { grant_type: 'password' }, asWeb, 'unsupported_grant_type'],
+    ['the password grant', { grant_type: 'password' }, asWeb, 'unauthorized_client'],
     ['the name of a prototype', { grant_type: 'constructor' }, asWeb, 'unsupported_grant_type'],
     ['a grant type in capitals', { grant_type: 'Client_Credentials' }, asWeb, 'unsupported_grant_type'],
     [
