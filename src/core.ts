@@ -11,6 +11,7 @@ import type { LoadedSettings } from './config/load.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { Checkpoints } from './ledger/checkpoints.ts'
 import { LedgerError } from './ledger/errors.ts'
+import { keepHeadFile } from './ledger/head-file.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { readEvents } from './ledger/reader.ts'
 import { openStorage, type Storage } from './ledger/storage.ts'
@@ -19,6 +20,8 @@ import { type Event, streamOf } from './oauth/events.ts'
 import { Outbound } from './outbound/outbound.ts'
 import { ReadModels } from './projections/read-models.ts'
 import { projectRows } from './projections/rows.ts'
+import { ed25519PublicKey } from './tree/ed25519.ts'
+import { ed25519Verifier, type NoteVerifier } from './tree/signed-note.ts'
 
 export const eventCodec = { encode: encodeEvent, decode: decodeEvent }
 
@@ -47,13 +50,15 @@ export async function openCore(
     const isOriginSet = !['default', 'derived', 'unset'].includes(sources['signon.ledger.origin'].layer)
     const origin = await originOf(storage, settings.ledger.origin, isOriginSet)
     const identity = createIdentity(settings.server.privateKeys, origin, settings.admin.address)
+    const models = new ReadModels(ledger, settings.cache.entries)
     const checkpoints = await Checkpoints.open(
       ledger,
       paths.checkpointFile,
       origin,
       identity.checkpointSigner,
+      await checkpointKeysOf(models, origin),
     )
-    const models = new ReadModels(ledger, settings.cache.entries)
+    await keepHeadFile(ledger, paths.headFile)
     await introduceServer(ledger, models, identity, now)
     const context: AuthorizationContext = {
       ledger,
@@ -96,6 +101,13 @@ async function originOf(storage: Storage, wanted: string, isSet: boolean): Promi
     return event.origin
   }
   return wanted
+}
+
+/** The keys that servers of this ledger sign checkpoints with, former ones included. */
+async function checkpointKeysOf(models: ReadModels, origin: string): Promise<NoteVerifier[]> {
+  const keys = new Set<string>()
+  for await (const { checkpointKey } of models.list('server')) keys.add(checkpointKey)
+  return [...keys].map((key) => ed25519Verifier(origin, ed25519PublicKey(Buffer.from(key, 'base64url'))))
 }
 
 /**

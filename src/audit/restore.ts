@@ -15,6 +15,8 @@ export interface RestorePlace {
   ledger: string
   /** The copy of the last checkpoint outside LevelDB: absent. */
   checkpointFile: string
+  /** What was acknowledged of a ledger: absent. */
+  headFile: string
 }
 
 export interface RestoreOptions {
@@ -67,7 +69,7 @@ export async function restoreBackup(
   }
 }
 
-async function assertEmpty({ ledger, checkpointFile }: RestorePlace): Promise<void> {
+async function assertEmpty({ ledger, checkpointFile, headFile }: RestorePlace): Promise<void> {
   const files = await readdir(ledger).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error
@@ -75,6 +77,8 @@ async function assertEmpty({ ledger, checkpointFile }: RestorePlace): Promise<vo
   if (files.length > 0) throw new BackupError('exists', `there is a ledger in ${ledger} already`)
   if (await stat(checkpointFile).catch(() => undefined))
     throw new BackupError('exists', `there is a checkpoint of another ledger already: ${checkpointFile}`)
+  if (await stat(headFile).catch(() => undefined))
+    throw new BackupError('exists', `there is the head of another ledger already: ${headFile}`)
 }
 
 const textOf = (file: string): Promise<string | undefined> =>

@@ -12,6 +12,8 @@ export interface HomePaths {
   readonly node: string
   /** Last signed checkpoint, outside LevelDB on purpose. */
   readonly checkpointFile: string
+  /** Size and root of what was acknowledged, outside LevelDB too. */
+  readonly headFile: string
   readonly logs: string
   readonly pidFile: string
   readonly controlSocket: string
@@ -44,6 +46,7 @@ export function homePaths(home: string, temporaryFolder: string = tmpdir()): Hom
     ledger: join(home, 'data', 'ledger'),
     node: join(home, 'data', 'node'),
     checkpointFile: join(home, 'data', 'checkpoint'),
+    headFile: join(home, 'data', 'head'),
     logs: join(home, 'log'),
     pidFile: join(home, 'run', 'server.pid'),
     controlSocket:

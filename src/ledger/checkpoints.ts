@@ -4,10 +4,10 @@
  * that was signed: it is refused.
  */
 import { readFile } from 'node:fs/promises'
-import { type Checkpoint, parseCheckpoint, signCheckpoint } from '../tree/checkpoint.ts'
+import { type Checkpoint, openCheckpoint, parseCheckpoint, signCheckpoint } from '../tree/checkpoint.ts'
 import { Frontier } from '../tree/frontier.ts'
 import { sameHash } from '../tree/hash.ts'
-import { type NoteSigner, parseNote } from '../tree/signed-note.ts'
+import { type NoteSigner, type NoteVerifier, parseNote, parseVerifierKey } from '../tree/signed-note.ts'
 import { listAnnex, putAnnex } from './annex.ts'
 import { writeDurably } from './durable-file.ts'
 import { LedgerError } from './errors.ts'
@@ -56,20 +56,25 @@ export class Checkpoints {
 
   /**
    * @param file path of the copy outside LevelDB
-   * @throws LedgerError damaged, where the log is not the one of the last checkpoint
+   * @param former other keys that may have signed, of servers that this log knows
+   * @throws LedgerError damaged, where the log is not the one of the last checkpoint, or none of these keys signed that
    */
   static async open(
     ledger: Pick<Ledger<never>, 'storage' | 'frontier'>,
     file: string,
     origin: string,
     signer: NoteSigner,
+    former: readonly NoteVerifier[] = [],
   ): Promise<Checkpoints> {
     const checkpoints = new Checkpoints(ledger, file, origin, signer)
+    const own = parseVerifierKey(signer.verifierKey)
+    const verifiers = [own, ...former.filter(({ keyId }) => keyId !== own.keyId)]
     for await (const [, note] of listAnnex(ledger.storage, checkpointPrefix, { reverse: true, limit: 1 })) {
       checkpoints.#last = readNote(note.toString())
-      await assertContains(ledger.storage, checkpoints.#last.checkpoint, 'the ledger itself')
+      await assertContains(ledger.storage, checkpoints.#last, origin, verifiers, 'the ledger itself')
     }
-    await assertContainsCheckpointFile(ledger.storage, file)
+    const saved = await readCheckpointFile(file)
+    if (saved) await assertContains(ledger.storage, saved, origin, verifiers, file)
     return checkpoints
   }
 
@@ -100,26 +105,30 @@ export class Checkpoints {
   }
 }
 
-/** @throws LedgerError damaged, naming both values */
-async function assertContainsCheckpointFile(storage: Storage, file: string): Promise<void> {
+/** @throws LedgerError damaged or unavailable */
+async function readCheckpointFile(file: string): Promise<SignedCheckpoint | undefined> {
   let note: string
   try {
     note = await readFile(file, 'utf8')
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new LedgerError('unavailable', `the checkpoint file ${file} cannot be read`, { cause })
   }
-  let checkpoint: Checkpoint
   try {
-    ;({ checkpoint } = readNote(note))
+    return readNote(note)
   } catch (cause) {
     throw new LedgerError('damaged', `the checkpoint file ${file} is malformed`, { cause })
   }
-  await assertContains(storage, checkpoint, file)
 }
 
 /** @param where the checkpoint was found @throws LedgerError damaged, naming both values */
-async function assertContains(storage: Storage, checkpoint: Checkpoint, where: string): Promise<void> {
+async function assertContains(
+  storage: Storage,
+  { checkpoint, note }: SignedCheckpoint,
+  origin: string,
+  verifiers: readonly NoteVerifier[],
+  where: string,
+): Promise<void> {
   const size = await logSize(storage)
   if (size < checkpoint.size)
     throw new LedgerError(
@@ -133,4 +142,14 @@ async function assertContains(storage: Storage, checkpoint: Checkpoint, where: s
       `the first ${checkpoint.size} events of the ledger have root ${root.toString('base64')}, ` +
         `but a checkpoint with root ${checkpoint.root.toString('base64')} was signed (${where})`,
     )
+  try {
+    openCheckpoint(note, origin, verifiers)
+  } catch (cause) {
+    throw new LedgerError(
+      'damaged',
+      `the checkpoint of ${checkpoint.size} events is not signed by a server of this ledger: ` +
+        `${(cause as Error).message} (${where})`,
+      { cause },
+    )
+  }
 }

@@ -20,14 +20,18 @@ function neighbours(key: Buffer): [Buffer, Buffer] {
   return [below, Buffer.concat([key, Buffer.of(0)])]
 }
 
-/** Rewrites every file that may hold an old value of these keys. */
-export async function compact(level: Level<Buffer, Buffer>, keys: readonly Buffer[]): Promise<void> {
+/** Rewrites every file that may hold an old value of these keys. @param inTurn what every write goes through */
+export async function compact(
+  level: Level<Buffer, Buffer>,
+  keys: readonly Buffer[],
+  inTurn: (write: () => Promise<void>) => Promise<void>,
+): Promise<void> {
   if (keys.length === 0) return
   const db = level as Database
   const ranges = byKind(keys)
   for (const [from, to] of ranges) await db.compactRange(from, to)
   const marks = keys.flatMap((key) => neighbours(key).map((at) => ({ type: 'del', key: at }) as const))
-  await db.batch(marks, { sync: true })
+  await inTurn(() => db.batch(marks, { sync: true }))
   for (const [from, to] of ranges) await db.compactRange(from, to)
 }
 

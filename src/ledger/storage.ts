@@ -1,6 +1,7 @@
 /** The seam to LevelDB: the only place that knows it, and where tests let writes fail. */
 import { Level } from 'level'
 import { compact, Snapshots } from './compaction.ts'
+import { checkBeforeOpening, checkTables } from './database-files.ts'
 import { LedgerError } from './errors.ts'
 
 export interface Range {
@@ -15,7 +16,8 @@ export interface StorageBatch {
   del(key: Buffer): void
   /**
    * Resolves once the whole batch is on disk (fsync). Rejects when it is not, or when that is unknown:
-   * then only reopening tells.
+   * then only reopening tells, and nothing more is written until then. LevelDB itself would go on behind the
+   * half-written batch, and at the next start it would not find what stands there, though it was synced.
    */
   write(): Promise<void>
 }
@@ -53,6 +55,8 @@ const longestSnapshotMs = 5000
 
 /** @throws LedgerError locked, unavailable or damaged */
 export async function openStorage(directory: string): Promise<Storage> {
+  // Made, it opens by itself.
+  await checkBeforeOpening(directory)
   const db = new Level<Buffer, Buffer>(directory, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
@@ -63,6 +67,23 @@ export async function openStorage(directory: string): Promise<Storage> {
   })
   await open(db, directory)
   const snapshots = new Snapshots()
+  /** The first write that failed since the database was opened. */
+  let failure: { cause: unknown } | undefined
+  let last: Promise<unknown> = Promise.resolve()
+  /** One at a time: what LevelDB has in its queue behind a write that fails, it writes all the same. */
+  const inTurn = (write: () => Promise<void>): Promise<void> => {
+    const written = last.then(async () => {
+      if (failure) throw unavailable('the ledger could not be written before', failure.cause)
+      try {
+        await write()
+      } catch (cause) {
+        failure ??= { cause }
+        throw unavailable('the ledger could not be written', cause)
+      }
+    })
+    last = written.catch(() => {})
+    return written
+  }
   return {
     get(key) {
       try {
@@ -97,17 +118,20 @@ export async function openStorage(directory: string): Promise<Storage> {
       return {
         put: (key, value) => void batch.put(key, value),
         del: (key) => void batch.del(key),
-        write: () => batch.write({ sync: true }),
+        write: () => inTurn(() => batch.write({ sync: true })),
       }
     },
     async forget(keys) {
       const areOver = await snapshots.over(longestSnapshotMs)
-      await compact(db, keys)
+      await compact(db, keys, inTurn)
       return areOver
     },
     async reopen() {
+      await last
       await db.close()
+      await checkBeforeOpening(directory)
       await open(db, directory)
+      failure = undefined
     },
     close: () => db.close(),
   }
@@ -115,7 +139,8 @@ export async function openStorage(directory: string): Promise<Storage> {
 
 const unavailable = (message: string, cause: unknown) => new LedgerError('unavailable', message, { cause })
 
-async function open(db: Level<Buffer, Buffer>, directory: string): Promise<void> {
+async function open(level: Level<Buffer, Buffer>, directory: string): Promise<void> {
+  const db = level as Level<Buffer, Buffer> & { getProperty(name: string): string }
   try {
     await db.open()
   } catch (error) {
@@ -131,5 +156,11 @@ async function open(db: Level<Buffer, Buffer>, directory: string): Promise<void>
         cause,
       },
     )
+  }
+  try {
+    await checkTables(directory, () => db.getProperty('leveldb.sstables'))
+  } catch (error) {
+    await db.close()
+    throw error
   }
 }

@@ -49,7 +49,11 @@ async function entriesOf(folder: string): Promise<Map<string, string>> {
 
 async function emptyPlace(): Promise<RestorePlace> {
   const home = await temporaryDirectory()
-  return { ledger: join(home, 'ledger'), checkpointFile: join(home, 'checkpoint') }
+  return {
+    ledger: join(home, 'ledger'),
+    checkpointFile: join(home, 'checkpoint'),
+    headFile: join(home, 'head'),
+  }
 }
 
 const restore = (from: string, place: RestorePlace) =>
@@ -166,6 +170,9 @@ describe('nothing is restored', () => {
     const other = await emptyPlace()
     writeFileSync(other.checkpointFile, 'x')
     expect(await code(restore(backup, other))).toMatch(/^exists: there is a checkpoint/)
+    const third = await emptyPlace()
+    writeFileSync(third.headFile, 'x')
+    expect(await code(restore(backup, third))).toMatch(/^exists: there is the head/)
   })
 
   test('but into a folder that is empty', async () => {

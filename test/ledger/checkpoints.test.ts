@@ -120,6 +120,21 @@ describe('the file outside LevelDB', () => {
     expect(folder).not.toBe(other.folder)
   })
 
+  test('that another key signed is refused, unless a server of this ledger has that key', async () => {
+    const { ledger, file, folder } = await opened(3)
+    const stranger = ed25519PrivateKey(Buffer.alloc(32, 2))
+    await (await Checkpoints.open(ledger, file, origin, ed25519Signer(origin, stranger))).sign()
+    await ledger.close()
+    const again = await opened(3, folder)
+    const error = await refusal(Checkpoints.open(again.ledger, file, origin, signer))
+    expect(error?.code).toBe('damaged')
+    expect(error?.message).toMatch(
+      /^the checkpoint of 3 events is not signed by a server of this ledger: no known key signed/,
+    )
+    const former = [ed25519Verifier(origin, createPublicKey(stranger))]
+    expect((await Checkpoints.open(again.ledger, file, origin, signer, former)).last).toBeDefined()
+  })
+
   test('of a longer log is refused, with both sizes named', async () => {
     const { file, ledger } = await opened(5)
     await (await Checkpoints.open(ledger, file, origin, signer)).sign()
