@@ -1,13 +1,16 @@
 /** Receipts as they are asked for: by the auditor at the command line, and by a token's own client over HTTP. */
 import type { Connection } from './admin/connection.ts'
+import { fetchReceipt } from './admin/receipt-request.ts'
 import { decodeReceipt, encodeReceipt, type Receipt } from './audit/receipt.ts'
 import { checkReceipt, type ReceiptVerdict } from './audit/receipt-check.ts'
-import { eventsOfToken } from './audit/receipt-subjects.ts'
+import { eventsOfToken, eventsOfTokenHash } from './audit/receipt-subjects.ts'
 import { ReceiptError, type ReceiptOptions, receiptFor } from './audit/receipts.ts'
+import type { PrivateKey } from './chain/keys.ts'
 import { verifyMessage } from './chain/message.ts'
 import type { ChainClient } from './chain/types.ts'
-import type { ReceiptSource } from './http/routes/receipts.ts'
+import type { ReceiptReader, ReceiptReference, ReceiptSource } from './http/routes/receipts.ts'
 import type { StorageReader } from './ledger/storage.ts'
+import { hashToken } from './oauth/token-format.ts'
 
 const verifySignature: ReceiptOptions['verifyMessage'] = (address, text, signature) =>
   verifyMessage(text, address, signature)
@@ -23,6 +26,21 @@ export async function makeReceipt(
 ): Promise<Receipt> {
   const positions = 'position' in subject ? [subject.position] : await positionsOf(reader, subject.token)
   return receiptFor(reader, positions, { ...options, verifyMessage: verifySignature })
+}
+
+/**
+ * Asks a server over HTTP, as the administrator.
+ *
+ * @throws ControlError malformed, unreachable, refused; ProofFileError malformed for an answer that is no receipt
+ */
+export async function askForReceipt(
+  issuer: string,
+  subject: ReceiptSubject,
+  key: PrivateKey,
+  nowMs: number,
+): Promise<Receipt> {
+  const reference = 'position' in subject ? String(subject.position) : hashToken(subject.token)
+  return decodeReceipt(await fetchReceipt(issuer, reference, key, nowMs))
 }
 
 async function positionsOf(reader: StorageReader, token: string): Promise<number[]> {
@@ -52,19 +70,33 @@ export function verifyReceipt(
   })
 }
 
-/** Receipts of a client's own tokens: never side records, and the same answer for others' tokens as for none. */
+/** Receipts over HTTP: never side records, and for a client the same answer for others' tokens as for none. */
 export const receiptSource = (reader: StorageReader): ReceiptSource => ({
-  async receiptOf(token, { clientId, registeredAtVersion }) {
-    const events = await eventsOfToken(reader, token)
-    // A client registered anew inherits nothing.
-    const isOwn = events?.client?.clientId === clientId && events.client.clientVersion === registeredAtVersion
-    if (!events || !isOwn) return 'unknown'
+  async receiptOf(reference, caller) {
     try {
+      const positions = await positionsFor(reader, reference, caller)
+      if (!positions) return 'unknown'
       const options = { verifyMessage: verifySignature }
-      return { receipt: encodeReceipt(await receiptFor(reader, [events.issued, ...events.ended], options)) }
+      return { receipt: encodeReceipt(await receiptFor(reader, positions, options)) }
     } catch (error) {
-      if (error instanceof ReceiptError && error.code === 'not_anchored') return 'not_anchored'
-      throw error
+      if (!(error instanceof ReceiptError)) throw error
+      return error.code === 'not_found' ? 'unknown' : error.code
     }
   },
 })
+
+async function positionsFor(
+  reader: StorageReader,
+  reference: ReceiptReference,
+  caller: ReceiptReader,
+): Promise<number[] | undefined> {
+  if ('position' in reference) return caller === 'administrator' ? [reference.position] : undefined
+  const events = await eventsOfTokenHash(reader, reference.hash)
+  if (!events) return undefined
+  // A client registered anew inherits nothing.
+  const isOwn =
+    caller === 'administrator' ||
+    (events.client?.clientId === caller.clientId &&
+      events.client.clientVersion === caller.registeredAtVersion)
+  return isOwn ? [events.issued, ...events.ended] : undefined
+}

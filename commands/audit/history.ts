@@ -1,53 +1,82 @@
 import { Args, Flags } from '@oclif/core'
 import { ControlError } from '../../src/admin/connection.ts'
+import { type Coverage, Coverages, describeCoverage } from '../../src/audit/coverage.ts'
 import { describeEvent } from '../../src/audit/describe-event.ts'
 import { type HistorySubject, historyOf } from '../../src/audit/history.ts'
 import { type PublicEvent, publicEvent } from '../../src/audit/public-event.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
 
 export default class AuditHistory extends OperatorCommand {
-  static override summary = 'tell all that happened to a token, a user or a client'
+  static override summary = 'tell all that happened to a token, a grant, a session, a user or a client'
   static override description =
-    'Names of users and addresses of their browsers are shown with --disclose only; tokens never are.'
+    `For each event its time, its position in the ledger and what happened. audit receipt --position takes the position.
+
+Names of users and addresses of their browsers are shown with --disclose only; tokens never are.`
   static override args = {
     token: Args.string({ description: 'access token, refresh token or code, live or not' }),
   }
   static override flags = {
     ...profileFlag,
-    user: Flags.string({ description: 'user name', exclusive: ['client'] }),
+    user: Flags.string({ description: 'user name' }),
     subject: Flags.string({ description: 'pseudonym of a user: all that is left of one who was erased' }),
-    client: Flags.string({ description: 'client id', exclusive: ['user'] }),
+    client: Flags.string({ description: 'client id' }),
+    grant: Flags.string({ description: 'id of a grant: its code, tokens, rotations and end' }),
+    session: Flags.string({
+      description: 'id of a session: its begin and end, and the grants approved in it',
+    }),
+    stream: Flags.string({
+      description: 'name of any stream, such as consent:SUBJECT:CLIENT or server:ADDRESS',
+    }),
     disclose: Flags.boolean({ description: 'show what names a person' }),
+    proofs: Flags.boolean({ description: 'show the tree and the anchor that prove each event' }),
   }
 
-  async run(): Promise<{ events: PublicEvent[] }> {
+  async run(): Promise<{ events: (PublicEvent & { proof?: Coverage | null })[] }> {
     const { args, flags } = await this.parse(AuditHistory)
-    const { subject, missing } = subjectOf(args.token, flags.user, flags.client, flags.subject)
+    const { subject, missing } = subjectOf({ ...flags, token: args.token })
     const disclosure = { disclose: flags.disclose }
     return this.withConnection(flags, async ({ reader }) => {
       const history = await historyOf(reader, subject)
       if (!history) throw new ControlError('not_found', missing)
-      const events: PublicEvent[] = []
+      const coverages = flags.proofs ? new Coverages(reader) : undefined
+      const events: (PublicEvent & { proof?: Coverage | null })[] = []
       for await (const recorded of history) {
-        if (this.jsonEnabled()) events.push(publicEvent(recorded, disclosure))
-        else this.log(describeEvent(recorded, disclosure))
+        const proof = await coverages?.of(recorded.position)
+        if (this.jsonEnabled())
+          events.push({
+            ...publicEvent(recorded, disclosure),
+            ...(coverages && { proof: proof ?? null }),
+          })
+        else {
+          this.log(describeEvent(recorded, disclosure))
+          if (coverages) this.log(`    ${describeCoverage(proof)}`)
+        }
       }
       return { events }
     })
   }
 }
 
-function subjectOf(
-  token?: string,
-  username?: string,
-  client?: string,
-  pseudonym?: string,
-): { subject: HistorySubject; missing: string } {
-  const given = [token, username, client, pseudonym].filter((value) => value !== undefined)
-  if (given.length !== 1)
-    throw new ControlError('malformed', 'one of TOKEN, --user, --subject and --client is expected')
-  if (token !== undefined) return { subject: { token }, missing: 'The token not found.' }
-  if (pseudonym !== undefined) return { subject: { subject: pseudonym }, missing: 'The user not found.' }
-  if (username !== undefined) return { subject: { username }, missing: 'The user not found.' }
-  return { subject: { client: client! }, missing: 'The client not found.' }
+/** What to say where the log knows of none. */
+const missing: Readonly<Record<string, string>> = {
+  token: 'The token not found.',
+  user: 'The user not found.',
+  subject: 'The user not found.',
+  client: 'The client not found.',
+  grant: 'The grant not found.',
+  session: 'The session not found.',
+  stream: 'The stream not found.',
+}
+
+function subjectOf(flags: Readonly<Record<string, unknown>>): { subject: HistorySubject; missing: string } {
+  const given = Object.keys(missing).filter((name) => flags[name] !== undefined)
+  const [name] = given
+  if (name === undefined || given.length > 1)
+    throw new ControlError(
+      'malformed',
+      'one of TOKEN, --user, --subject, --client, --grant, --session and --stream is expected',
+    )
+  const value = flags[name] as string
+  const subject = name === 'user' ? { username: value } : ({ [name]: value } as HistorySubject)
+  return { subject, missing: missing[name]! }
 }

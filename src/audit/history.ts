@@ -1,5 +1,6 @@
 import { decodePosition, rowKey, streamKey } from '../ledger/layout.ts'
 import { readRecord, restoreEvent } from '../ledger/reader.ts'
+import type { EventRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Recorded, streamOf } from '../oauth/events.ts'
@@ -14,14 +15,18 @@ export type HistorySubject =
   /** The text of an access token, refresh token, code or session cookie, live or not. */
   | { token: string }
   | { grant: string }
+  /** A session, with the grants that were approved in it. */
+  | { session: string }
+  /** Any stream by its name, such as `consent:<subject>:<client>`. */
+  | { stream: string }
   /** A user who was not removed. */
   | { username: string }
   | { subject: string }
   | { client: string }
 
 /**
- * All events of a grant, a user or a client, in the order of the log: for a user the registration, sessions,
- * consents and grants, for a client the registrations and grants. Undefined where the log knows of none.
+ * All events of a stream, a session, a user or a client, in the order of the log: for a user the registration,
+ * sessions, consents and grants, for a client the registrations and grants. Undefined where the log knows of none.
  *
  * @throws LedgerError damaged, where an index row leads to no record; unavailable
  */
@@ -42,10 +47,14 @@ async function* readPositions(reader: StorageReader, positions: readonly number[
 
 async function positionsOf(reader: StorageReader, about: HistorySubject): Promise<number[]> {
   if ('token' in about) {
-    const stream = await streamOfToken(reader, about.token)
+    const stream = isTokenText(about.token)
+      ? await streamOfTokenHash(reader, hashToken(about.token))
+      : undefined
     return stream === undefined ? [] : positionsOfStream(reader, stream)
   }
   if ('grant' in about) return positionsOfStream(reader, streamOf.grant(about.grant))
+  if ('stream' in about) return positionsOfStream(reader, about.stream)
+  if ('session' in about) return positionsOfSession(reader, about.session)
   if ('client' in about)
     return [
       ...(await positionsOfStream(reader, streamOf.client(about.client))),
@@ -59,11 +68,11 @@ async function positionsOf(reader: StorageReader, about: HistorySubject): Promis
   ]
 }
 
-/** The stream of the grant or session that a token belongs to. */
-export async function streamOfToken(reader: StorageReader, token: string): Promise<string | undefined> {
-  if (!tokenKinds.some((kind) => isToken(kind, token))) return undefined
-  return (await reader.get(rowKey(tokenRowKey(hashToken(token)))))?.toString()
-}
+export const isTokenText = (text: string): boolean => tokenKinds.some((kind) => isToken(kind, text))
+
+/** The stream of the grant or session that a token belongs to, by SHA-256 of the token, base64url. */
+export const streamOfTokenHash = async (reader: StorageReader, hash: string): Promise<string | undefined> =>
+  (await reader.get(rowKey(tokenRowKey(hash))))?.toString()
 
 export const subjectOf = async (reader: StorageReader, username: string): Promise<string | undefined> =>
   (await reader.get(rowKey(usernameRowKey(username.normalize('NFC')))))?.toString()
@@ -75,8 +84,25 @@ async function positionsOfStream(reader: StorageReader, stream: string): Promise
   return positions
 }
 
-/** Of every stream whose first event is in the history rows, all events. */
-async function positionsOfRows(reader: StorageReader, kind: 'c' | 'u', id: string): Promise<number[]> {
+async function positionsOfSession(reader: StorageReader, session: string): Promise<number[]> {
+  const own = await positionsOfStream(reader, streamOf.session(session))
+  if (own[0] === undefined) return []
+  const { event } = await restoreEvent(reader, codec, (await readRecord(reader, own[0])).record)
+  if (event.type !== 'session.started') return own
+  const isOfSession = (first: EventRecord) => {
+    const event = decodeEvent(first.type, first.body)
+    return event.type === 'code.issued' && event.session === session
+  }
+  return [...own, ...(await positionsOfRows(reader, 'u', event.subject, isOfSession))]
+}
+
+/** Of every stream whose first event is in the history rows and wanted, all events. */
+async function positionsOfRows(
+  reader: StorageReader,
+  kind: 'c' | 'u',
+  id: string,
+  isWanted: (first: EventRecord) => boolean = () => true,
+): Promise<number[]> {
   const prefix = rowKey(historyRowPrefix(kind, id))
   const range = { gte: prefix, lt: Buffer.concat([prefix.subarray(0, -1), Buffer.of(1)]) }
   const positions: number[] = []
@@ -84,6 +110,7 @@ async function positionsOfRows(reader: StorageReader, kind: 'c' | 'u', id: strin
     // A name may hold the byte 00 itself; only eight bytes behind it are a position.
     if (key.length !== prefix.length + 8) continue
     const { record: first } = await readRecord(reader, decodePosition(key, prefix.length))
+    if (!isWanted(first)) continue
     for (const position of await positionsOfStream(reader, first.stream)) positions.push(position)
   }
   return positions

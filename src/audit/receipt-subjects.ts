@@ -3,7 +3,7 @@ import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, hashesOf, type Recorded, streamOf } from '../oauth/events.ts'
 import { hashToken } from '../oauth/token-format.ts'
-import { streamOfToken } from './history.ts'
+import { isTokenText, streamOfTokenHash } from './history.ts'
 
 const codec = { encode: encodeEvent, decode: decodeEvent }
 
@@ -16,10 +16,19 @@ export interface TokenEvents {
 }
 
 /** Undefined for what is no token of this ledger. @throws LedgerError damaged, unavailable */
-export async function eventsOfToken(reader: StorageReader, token: string): Promise<TokenEvents | undefined> {
-  const stream = await streamOfToken(reader, token)
+export const eventsOfToken = async (
+  reader: StorageReader,
+  token: string,
+): Promise<TokenEvents | undefined> =>
+  isTokenText(token) ? eventsOfTokenHash(reader, hashToken(token)) : undefined
+
+/** The same by SHA-256 of the token, base64url. @throws LedgerError damaged, unavailable */
+export async function eventsOfTokenHash(
+  reader: StorageReader,
+  hash: string,
+): Promise<TokenEvents | undefined> {
+  const stream = await streamOfTokenHash(reader, hash)
   if (stream === undefined) return undefined
-  const hash = hashToken(token)
   let issued: Recorded | undefined
   let first: Recorded | undefined
   let isReplaced = false

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Coverages, describeCoverage } from '../../src/audit/coverage.ts'
 import { describeEvent } from '../../src/audit/describe-event.ts'
 import { type HistorySubject, historyOf } from '../../src/audit/history.ts'
 import { publicEvent } from '../../src/audit/public-event.ts'
@@ -6,7 +7,18 @@ import { eventKey, sideKey } from '../../src/ledger/layout.ts'
 import { readEvents } from '../../src/ledger/reader.ts'
 import { openStorage, type Storage } from '../../src/ledger/storage.ts'
 import type { Recorded } from '../../src/oauth/events.ts'
-import { codec, copyOf, lifeEvents, liveThrough, tamper, template, token } from './support.ts'
+import { anchorOf, anchorTrees, checkpointsOf } from '../support/anchored-ledger.ts'
+import {
+  codec,
+  copyOf,
+  lifeEvents,
+  liveThrough,
+  SampleLedger,
+  server,
+  tamper,
+  template,
+  token,
+} from './support.ts'
 
 let directory: string
 let storage: Storage
@@ -44,6 +56,11 @@ describe('history of', () => {
     ['text that is no token', { token: '../..' }, undefined],
     ['a grant', { grant: 'own-1' }, [14]],
     ['an unknown grant', { grant: 'nothing' }, undefined],
+    ['a session and what was approved in it', { session: 'browser' }, [3, 5, 6, 7, 8, 9, 10]],
+    ['an unknown session', { session: 'brows' }, undefined],
+    ['a consent', { stream: 'consent:alice-subject:trusted' }, [4]],
+    ['a server', { stream: `server:${server.address}` }, [0]],
+    ['a stream whose name begins another', { stream: 'consent:alice-subject' }, undefined],
     ['a user by name', { username: 'alice' }, [2, 3, 4, 5, 6, 7, 8, 9, 10]],
     ['a user by subject', { subject: 'alice-subject' }, [2, 3, 4, 5, 6, 7, 8, 9, 10]],
     ['a removed user by subject', { subject: 'bob-subject' }, [11, 12]],
@@ -97,4 +114,29 @@ test('an erased user has no name any more', async () => {
   await erased.close()
   expect(publicEvent(registered!, { disclose: true })).not.toHaveProperty('username')
   expect(describeEvent(registered!, { disclose: true })).toContain('user alice-subject registered')
+})
+
+test('what proves each event so far', async () => {
+  const copy = await copyOf(directory)
+  const log = await SampleLedger.open(copy)
+  await anchorTrees(log, [5])
+  const [small, large] = await checkpointsOf(log.storage)
+  const { txid, block } = anchorOf(small!)
+  const coverages = new Coverages(log.storage)
+  const of = async (position: number) => {
+    const coverage = await coverages.of(position)
+    return [coverage?.size, coverage?.anchor?.txid, describeCoverage(coverage)]
+  }
+  const anchored = [
+    5,
+    txid,
+    `in the tree of 5 events, anchored by transaction ${txid} in block ${block.hash}`,
+  ]
+  for (const position of [0, 4]) expect(await of(position)).toEqual(anchored)
+  for (const position of [5, 12])
+    expect(await of(position)).toEqual([13, undefined, 'in the signed tree of 13 events, not yet anchored'])
+  expect(await coverages.of(12)).toEqual({ size: 13, root: large!.root.toString('base64'), anchor: null })
+  expect(await of(13)).toEqual([undefined, undefined, 'in no signed tree yet'])
+  expect(await of(3)).toEqual(anchored)
+  await log.ledger.close()
 })

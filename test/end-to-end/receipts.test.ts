@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { registerClient } from '../../src/admin/administration.ts'
+import { createPrivateKey } from '../../src/chain/keys.ts'
 import { type AnchoringApp, openAnchoringApp, runBuilt } from '../support/anchoring-app.ts'
 import { type ClientSecret, type FormAnswer, issueToken, postForm } from '../support/oauth-requests.ts'
 
@@ -72,6 +73,43 @@ describe('receipts', () => {
     expect((await askFor(token, { ...own, clientSecret: 'wrong' })).status).toBe(401)
     expect((await postForm(app.issuer, '/ledger/receipts', {}, own)).status).toBe(400)
     expect((await fetch(new URL(`/ledger/receipts?token=${token}`, app.issuer))).status).toBe(405)
+  })
+
+  it('of any event, the administrator gets over HTTP with a signed request', async () => {
+    const keyFile = join(app.home, 'admin.key')
+    writeFileSync(keyFile, app.administrator.key.toWif(), { mode: 0o600 })
+    const ask = (...words: string[]) => runBuilt(['audit', 'receipt', '--url', app.issuer, ...words])
+    const key = ['--privatekey-file', keyFile]
+    for (const [words, type] of [
+      [['--position', '0'], 'server.opened'],
+      [[token], 'token.issued'],
+    ] as const) {
+      const made = await ask(...words, ...key)
+      expect(made).toMatchObject({ code: 0, stderr: '' })
+      writeFileSync(file, made.stdout)
+      const { stdout } = await verify(file, '--server', app.serverAddress, '--json')
+      expect(JSON.parse(stdout)).toMatchObject({ ok: true, events: [{ type }] })
+    }
+    expect(await ask('--position', '99999', ...key)).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'the server answers 404: there is no such event\n',
+    })
+    writeFileSync(keyFile, createPrivateKey().toWif())
+    const refused = await ask('--position', '0', ...key)
+    expect(refused).toMatchObject({ code: 1, stdout: '' })
+    expect(refused.stderr).toMatch(/^the server answers 401: the administrator did not sign GET http.*\n$/)
+    const elsewhere = await runBuilt(['audit', 'receipt', '--position', '0', '--url', 'signon', ...key])
+    expect(elsewhere.stderr).toMatch(/^signon: an address such as .* is expected\n$/)
+  })
+
+  it('history names what proves each event', async () => {
+    const { stdout } = await app.cli('audit', 'history', token, '--proofs', '--json')
+    const { events } = JSON.parse(stdout) as { events: { position: number; proof: { size: number } }[] }
+    expect(events).toMatchObject([{ type: 'token.issued', proof: { anchor: { txid: expect.any(String) } } }])
+    expect(events[0]!.proof.size).toBeGreaterThan(events[0]!.position)
+    const told = await app.cli('audit', 'history', token, '--proofs')
+    expect(told.stdout).toMatch(/#\d+ .*\n +in the tree of \d+ events, anchored by transaction [0-9a-f]{64} /)
   })
 
   it('of a token that was revoked: its issuance and its end', async () => {
