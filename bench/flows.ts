@@ -36,6 +36,23 @@ export const referenceFlow: Flow = {
   conversations: everyConnection(() => ({ next: () => referenceRequest })),
 }
 
+export const issuingFlow: Flow = {
+  conversations: everyConnection(() => ({ next: () => clientCredentialsRequest })),
+}
+
+/** These live tokens of the client, one after the other and again from the first. */
+export function introspectionFlow(tokens: readonly string[]): Flow {
+  let asked = 0
+  return {
+    conversations: everyConnection(() => ({
+      next: () => introspectionRequest(tokens[asked++ % tokens.length]!),
+      answered({ body }) {
+        if (!body.startsWith('{"active":true,')) throw new Error(`a live token was expected:\n${body}`)
+      },
+    })),
+  }
+}
+
 /** Logs in, and gets the tokens that refresh and introspection begin with. */
 export async function createFlows(port: number): Promise<Record<FlowName, Flow>> {
   const cookie = await logIn(port)
@@ -85,17 +102,9 @@ export async function createFlows(port: number): Promise<Record<FlowName, Flow>>
     })),
   )
 
-  let introspected = 0
   return {
-    client_credentials: { conversations: everyConnection(() => ({ next: () => clientCredentialsRequest })) },
-    introspection: {
-      conversations: everyConnection(() => ({
-        next: () => introspectionRequest(accessTokens[introspected++ % accessTokens.length]!),
-        answered({ body }) {
-          if (!body.startsWith('{"active":true,')) throw new Error(`a live token was expected:\n${body}`)
-        },
-      })),
-    },
+    client_credentials: issuingFlow,
+    introspection: introspectionFlow(accessTokens),
     refresh: {
       conversations: refreshTokens.slice(0, connectionCount).map((first) => {
         let token = first

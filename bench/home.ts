@@ -10,6 +10,19 @@ export const user = { username: 'alice', password: 'correct horse battery staple
 export const scope = 'read write'
 
 const oneDaySeconds = 86_400
+export const clientRegistration = {
+  clientId: client.id,
+  clientSecret: client.secret,
+  authorizedGrantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+  scopes: scope.split(' '),
+  autoApproves: scope.split(' '),
+  registeredRedirectUris: [client.redirectUri],
+  resourceIds: ['bench-resource'],
+  // The tokens that are introspected have to outlive the bench.
+  accessTokenValidity: oneDaySeconds,
+}
+export const userRegistration = { ...user, authorities: ['USER'] }
+
 /** What `statfs` says of a file system in memory (Linux, include/uapi/linux/magic.h). */
 const tmpfsMagic = 0x0102_1994
 
@@ -17,6 +30,8 @@ export interface BenchHome {
   /** What the server is started with. */
   words: readonly string[]
   environment: NodeJS.ProcessEnv
+  /** Holds the administrator's private key. */
+  keyFile: string
   /** Registers the client and the user at the running server. */
   register(): Promise<void>
 }
@@ -57,6 +72,7 @@ export async function configureHome(folder: string): Promise<BenchHome> {
   }
   return {
     words: [...program, 'server', 'run', ...home],
+    keyFile,
     environment: {
       ...environment,
       NODE_PORT: '0',
@@ -66,18 +82,8 @@ export async function configureHome(folder: string): Promise<BenchHome> {
       SIGNON_SERVER_CODE_VALIDITY: '600',
     },
     async register() {
-      await create('client', {
-        clientId: client.id,
-        clientSecret: client.secret,
-        authorizedGrantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
-        scopes: scope.split(' '),
-        autoApproves: scope.split(' '),
-        registeredRedirectUris: [client.redirectUri],
-        resourceIds: ['bench-resource'],
-        // The tokens that are introspected have to outlive the bench.
-        accessTokenValidity: oneDaySeconds,
-      })
-      await create('user', { ...user, authorities: ['USER'] })
+      await create('client', clientRegistration)
+      await create('user', userRegistration)
     },
   }
 }

@@ -1,45 +1,68 @@
-/**
- * `npm run bench`: this server's flows beside a bare Fastify endpoint, on the same machine in the same minutes.
- * docs/performance.md says what is measured and how to read it.
- */
+/** `npm run bench -- NAME`: docs/performance.md says what each measures and how to read it. */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { progressLine } from '../src/terminal/progress.ts'
-import { connectionCount } from './flows.ts'
+import { type Progress, progressLine } from '../src/terminal/progress.ts'
+import { appendTable, benchAppend } from './append.ts'
 import { createFolder } from './home.ts'
+import { benchHttp } from './http.ts'
 import { stopProcesses } from './processes.ts'
-import { reportTable, summarise } from './report.ts'
-import { roundCount, runSession } from './session.ts'
-
-const usage = 'usage: npm run bench [-- --json FILE] [-- --seconds N]'
+import { benchGrowth, growthTable } from './ten-million.ts'
 
 interface Options {
+  name: BenchName
   jsonFile: string | undefined
-  /** Of each single measurement. */
+  /** Of each single measurement; of some benches. */
   seconds: number
+  /** Of the log that is made or appended, where not the bench's own number. */
+  events: number | undefined
 }
+
+type Bench = (
+  options: Options,
+  folder: string,
+  progress: Progress,
+) => Promise<{ report: unknown; text: string }>
+
+const benches = {
+  http: ({ seconds }, folder, progress) => benchHttp(folder, seconds, progress),
+  append: async ({ events = 20_000 }, folder, progress) => {
+    const report = await benchAppend(folder, events, progress)
+    return { report, text: appendTable(report) }
+  },
+  'ten-million': async ({ events = 10_000_000, seconds }, folder, progress) => {
+    const report = await benchGrowth(folder, events, seconds, progress)
+    return { report, text: growthTable(report) }
+  },
+} satisfies Record<string, Bench>
+
+type BenchName = keyof typeof benches
+const isBench = (name: string): name is BenchName => Object.hasOwn(benches, name)
+
+const usage = `usage: npm run bench -- [${Object.keys(benches).join(' | ')}] [--json FILE] [--seconds N] [--events N]`
 
 /** @throws TypeError */
 function readOptions(): Options {
-  const { values } = parseArgs({ options: { json: { type: 'string' }, seconds: { type: 'string' } } })
+  const { values, positionals } = parseArgs({
+    options: { json: { type: 'string' }, seconds: { type: 'string' }, events: { type: 'string' } },
+    allowPositionals: true,
+  })
+  const [name = 'http', ...more] = positionals
+  if (!isBench(name) || more.length > 0) throw new TypeError(`there is no bench ${positionals.join(' ')}`)
   const seconds = Number(values.seconds ?? 2)
   if (!(seconds > 0 && seconds <= 60)) throw new TypeError('--seconds: a number up to 60 is expected')
-  return { jsonFile: values.json, seconds }
+  const events = values.events === undefined ? undefined : Number(values.events)
+  if (events !== undefined && !(Number.isSafeInteger(events) && events >= 5000))
+    throw new TypeError('--events: a number from 5000 on is expected')
+  return { name, jsonFile: values.json, seconds, events }
 }
 
-async function bench({ jsonFile, seconds }: Options, folder: string, disk: string): Promise<void> {
+async function bench(options: Options, folder: string, disk: string): Promise<void> {
   const progress = progressLine(process.stderr, process.stderr.isTTY)
-  const { rounds, references, rssMb, pinning } = await runSession(folder, seconds, progress).finally(() =>
-    progress.clear(),
-  )
-  const report = summarise(rounds, references, rssMb)
-  console.log(reportTable(report, rounds, references))
-  console.log(`\nMemory of the server at the end: ${rssMb} MB resident.`)
-  console.log(`${connectionCount} connections; ${pinning.text}; ${disk}.`)
-  console.log(
-    `Medians of ${roundCount} rounds of ${seconds} s a flow, each between two of the bare endpoint.`,
-  )
-  if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(report, undefined, 2)}\n`)
+  const run: Bench = benches[options.name]
+  const { report, text } = await run(options, folder, progress).finally(() => progress.clear())
+  console.log(`${text}\n${disk}`)
+  if (options.jsonFile !== undefined)
+    writeFileSync(options.jsonFile, `${JSON.stringify(report, undefined, 2)}\n`)
 }
 
 let options: Options

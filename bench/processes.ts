@@ -6,6 +6,8 @@ export interface RunningProcess {
   pid: number
   /** What `ready` found in its output. */
   found: RegExpExecArray
+  /** Ends it, and resolves when it is gone. */
+  stop(): Promise<void>
 }
 
 const longestStartMs = 60_000
@@ -56,7 +58,7 @@ export function startProcess(
       if (!found) return
       isReady = true
       clearTimeout(timer)
-      resolve({ pid: child.process.pid!, found })
+      resolve({ pid: child.process.pid!, found, stop: () => stop(child) })
     })
     child.ended.then(
       () => fail('ended'),
@@ -76,13 +78,14 @@ export async function runProcess(words: readonly string[], environment: NodeJS.P
 
 /** Ends all that runs, and resolves when it is gone. */
 export async function stopProcesses(): Promise<void> {
-  const stopping = [...children].map(async ({ process, ended }) => {
-    const timer = setTimeout(() => process.kill('SIGKILL'), longestStopMs)
-    process.kill('SIGTERM')
-    await ended.catch(() => {})
-    clearTimeout(timer)
-  })
-  await Promise.all(stopping)
+  await Promise.all([...children].map(stop))
+}
+
+async function stop({ process, ended }: Child): Promise<void> {
+  const timer = setTimeout(() => process.kill('SIGKILL'), longestStopMs)
+  process.kill('SIGTERM')
+  await ended.catch(() => {})
+  clearTimeout(timer)
 }
 
 /** Processor time that a process has used, in µs; NaN where the system does not tell (not Linux). */

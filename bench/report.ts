@@ -22,11 +22,16 @@ export interface Report {
   rssMb: number
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
+
+export const range = (values: readonly number[]): [number, number] => [
+  Math.min(...values),
+  Math.max(...values),
+]
 
 const rounded = (value: number, digits: number): number => Number(value.toFixed(digits))
 

@@ -1,0 +1,212 @@
+/**
+ * A log of any length, made by the real ledger in this process: sign-ons with their refreshes and tokens of clients
+ * for themselves, of a hundred clients and two hundred users, spread over the thirty days before now.
+ */
+import { readFileSync } from 'node:fs'
+import { registerClient, registerUser } from '../src/admin/administration.ts'
+import { administratorKey } from '../src/admin/keys.ts'
+import { connect } from '../src/app.ts'
+import { TokenSecrets } from '../src/authorization-server/token-secrets.ts'
+import { homePaths } from '../src/config/home.ts'
+import { loadSettings } from '../src/config/load.ts'
+import { openCore } from '../src/core.ts'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import { type Event, streamOf } from '../src/oauth/events.ts'
+import { type BenchHome, client, clientRegistration, userRegistration } from './home.ts'
+
+const days = 30
+const daySeconds = 86_400
+const clientCount = 100
+const userCount = 200
+/** Appends that wait at a time: more than a server ever has, since only the log is wanted here. */
+const appenderCount = 512
+const eventsEachCheckpoint = 200_000
+/** Tokens that are remembered, spread over the whole log. */
+const rememberedCount = 2000
+const scopes = ['read', 'write']
+
+export interface MadeLog {
+  events: number
+  seconds: number
+  /** Live access tokens of the bench's client from everywhere in the log. */
+  tokens: string[]
+}
+
+/** @param onProgress is told how many events there are */
+export async function makeLog(
+  folder: string,
+  home: BenchHome,
+  eventCount: number,
+  onProgress: (done: number) => void,
+): Promise<MadeLog> {
+  const startedMs = performance.now()
+  const paths = homePaths(folder)
+  const load = () => loadSettings({ home: folder, environment: home.environment })
+  const beginMs = Date.now() - days * daySeconds * 1000
+  const clock = { nowMs: beginMs }
+  const now = () => clock.nowMs
+  const { clients, users } = await register(home, () => connect(load, paths, 'bench', now), now)
+
+  const loaded = load()
+  const core = await openCore(loaded, paths, loaded.settings.server.issuer, now)
+  const { ledger } = core.context
+  try {
+    const made = new Life(ledger, clients, users)
+    const first = ledger.size
+    let signedAt = 0
+    const appender = async () => {
+      while (made.events < eventCount - first) {
+        clock.nowMs = Math.floor(beginMs + ((days * daySeconds * 1000) / eventCount) * made.events)
+        await made.next(clock.nowMs)
+        if (ledger.size < signedAt + eventsEachCheckpoint) continue
+        signedAt = ledger.size
+        await core.checkpoints.sign()
+        onProgress(ledger.size)
+      }
+    }
+    await Promise.all(Array.from({ length: appenderCount }, appender))
+    await core.checkpoints.sign()
+    return {
+      events: ledger.size,
+      seconds: (performance.now() - startedMs) / 1000,
+      tokens: made.tokens(),
+    }
+  } finally {
+    await core.close()
+  }
+}
+
+/** Resolves with the names of the clients, the bench's own first, and the subjects of the users. */
+async function register(
+  { keyFile }: BenchHome,
+  open: () => ReturnType<typeof connect>,
+  now: () => number,
+): Promise<{ clients: string[]; users: string[] }> {
+  const connection = await open()
+  const administrator = { connection, key: administratorKey(readFileSync(keyFile, 'utf8')), now }
+  const clients: string[] = []
+  const users: string[] = []
+  try {
+    for (let i = 0; i < clientCount; i++) {
+      const registration = i === 0 ? clientRegistration : { ...clientRegistration, clientId: `client-${i}` }
+      clients.push((await registerClient(administrator, registration)).clientId)
+    }
+    for (let i = 0; i < userCount; i++) {
+      const registration = i === 0 ? userRegistration : { ...userRegistration, username: `user-${i}` }
+      users.push((await registerUser(administrator, registration)).subject)
+    }
+  } finally {
+    await connection.close()
+  }
+  return { clients, users }
+}
+
+/** What happens, in turn: of ten events four are tokens of clients for themselves, six are of a sign-on. */
+class Life {
+  /** Appended, or on their way. */
+  events = 0
+  readonly #secrets = new TokenSecrets(Buffer.alloc(32, 1))
+  readonly #ledger: Ledger<Event>
+  readonly #clients: readonly string[]
+  readonly #users: readonly string[]
+  readonly #issued: string[] = []
+  #turn = 0
+
+  constructor(ledger: Ledger<Event>, clients: readonly string[], users: readonly string[]) {
+    this.#ledger = ledger
+    this.#clients = clients
+    this.#users = users
+  }
+
+  /** The bench client's own tokens, evenly over the log. */
+  tokens(): string[] {
+    const step = Math.max(Math.floor(this.#issued.length / rememberedCount), 1)
+    return this.#issued.filter((_, i) => i % step === 0)
+  }
+
+  async next(nowMs: number): Promise<void> {
+    const turn = this.#turn++
+    if (turn % 5 < 4) await this.#issue(nowMs, this.#clients[Math.floor(turn / 5) % this.#clients.length]!)
+    else await this.#signOn(nowMs, turn)
+  }
+
+  async #issue(nowMs: number, clientId: string): Promise<void> {
+    this.events++
+    const access = this.#secrets.create('access')
+    if (clientId === client.id) this.#issued.push(access.token)
+    const seconds = Math.floor(nowMs / 1000)
+    await this.#append(streamOf.grant(this.#secrets.identifier()), 0, nowMs, {
+      type: 'token.issued',
+      grantType: 'client_credentials',
+      clientId,
+      clientVersion: 0,
+      subject: null,
+      scopes,
+      accessTokenHash: access.hash,
+      // Those of the bench's client are asked for at the end.
+      accessExpiresAtSeconds: seconds + (clientId === client.id ? 2 * days * daySeconds : 3600),
+      refreshTokenHash: null,
+      refreshExpiresAtSeconds: null,
+    })
+  }
+
+  async #signOn(nowMs: number, turn: number): Promise<void> {
+    this.events += 6
+    const secrets = this.#secrets
+    const seconds = Math.floor(nowMs / 1000)
+    const subject = this.#users[turn % this.#users.length]!
+    const clientId = this.#clients[Math.floor(turn / this.#users.length) % this.#clients.length]!
+    const session = secrets.identifier()
+    const stream = streamOf.grant(secrets.identifier())
+    await this.#append(streamOf.session(session), 0, nowMs, {
+      type: 'session.started',
+      subject,
+      cookieHash: secrets.create('session').hash,
+      expiresAtSeconds: seconds + 1800,
+      side: {
+        address: '2001:db8::1234',
+        userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101',
+      },
+    })
+    await this.#append(stream, 0, nowMs, {
+      type: 'code.issued',
+      codeHash: secrets.create('code').hash,
+      clientId,
+      clientVersion: 0,
+      subject,
+      session,
+      scopes,
+      redirectUri: client.redirectUri,
+      redirectUriSent: true,
+      codeChallenge: secrets.create('code').hash,
+      expiresAtSeconds: seconds + 60,
+    })
+    const tokens = () => ({
+      scopes,
+      accessTokenHash: secrets.create('access').hash,
+      accessExpiresAtSeconds: seconds + 3600,
+      refreshTokenHash: secrets.create('refresh').hash,
+      refreshExpiresAtSeconds: seconds + 30 * daySeconds,
+    })
+    await this.#append(
+      stream,
+      1,
+      nowMs,
+      { type: 'code.redeemed' },
+      {
+        type: 'token.issued',
+        grantType: 'authorization_code',
+        clientId,
+        clientVersion: 0,
+        subject,
+        ...tokens(),
+      },
+    )
+    for (const version of [3, 4])
+      await this.#append(stream, version, nowMs, { type: 'token.refreshed', ...tokens() })
+  }
+
+  #append(stream: string, version: number, nowMs: number, ...events: Event[]): Promise<unknown> {
+    return this.#ledger.append(stream, version, events, nowMs, { isNewStream: version === 0 })
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * `npm run bench -- ten-million`: a server on a log of ten million events beside one on a log of a few thousand, so that
+ * whatever grows with the log is seen: opening, memory, requests, questions of the audit, disk.
+ */
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { connectTo } from '../src/admin/connection.ts'
+import { historyOf } from '../src/audit/history.ts'
+import { homePaths } from '../src/config/home.ts'
+import { makeReceipt } from '../src/receipts.ts'
+import type { Progress } from '../src/terminal/progress.ts'
+import { listTable } from '../src/terminal/tables.ts'
+import { type Flow, introspectionFlow, issuingFlow } from './flows.ts'
+import { type BenchHome, configureHome } from './home.ts'
+import { askAll, measure } from './load.ts'
+import { type MadeLog, makeLog } from './log-maker.ts'
+import { type Pinning, pinLoad } from './pinning.ts'
+import { type RunningProcess, residentMb, startProcess } from './processes.ts'
+import { median } from './report.ts'
+import { introspectionRequest } from './requests.ts'
+
+const smallEvents = 5000
+const roundCount = 5
+const openings = 3
+const questions = 50
+
+interface Place {
+  folder: string
+  home: BenchHome
+  log: MadeLog
+}
+
+export interface GrowthReport {
+  events: number
+  madeInSeconds: number
+  bytesPerEvent: number
+  openMs: { full: number; small: number }
+  rssMb: { opened: number; atEnd: number; small: number }
+  /** Requests a second on the full log divided by those on the small one, median of the rounds. */
+  ratios: { issuing: number; introspection: number }
+  historyMs: { median: number; most: number }
+  receiptMs: { median: number; most: number }
+}
+
+export async function benchGrowth(
+  folder: string,
+  eventCount: number,
+  seconds: number,
+  progress: Progress,
+): Promise<GrowthReport> {
+  const pinning = pinLoad()
+  const small = await makePlace(join(folder, 'small'), smallEvents, progress)
+  const full = await makePlace(join(folder, 'full'), eventCount, progress)
+  const bytes = bytesBelow(homePaths(full.folder).ledger)
+
+  const openMs = { full: [] as number[], small: [] as number[] }
+  for (let i = 0; i < openings; i++) {
+    progress.update(`opening ${i + 1} of ${openings}`)
+    openMs.small.push(await timeToAnswer(small, pinning))
+    openMs.full.push(await timeToAnswer(full, pinning))
+  }
+  const servers = { small: await start(small, pinning), full: await start(full, pinning) }
+  await firstAnswer(servers.full, full)
+  const opened = residentMb(servers.full.pid)
+  const audit = await askAudit(full, progress)
+  const ratios = await compareRates(servers, { small, full }, seconds, pinning, progress)
+  return {
+    events: full.log.events,
+    madeInSeconds: Math.round(full.log.seconds),
+    bytesPerEvent: Math.round(bytes / full.log.events),
+    openMs: { full: Math.round(median(openMs.full)), small: Math.round(median(openMs.small)) },
+    rssMb: { opened, atEnd: residentMb(servers.full.pid), small: residentMb(servers.small.pid) },
+    ratios,
+    ...audit,
+  }
+}
+
+async function makePlace(folder: string, eventCount: number, progress: Progress): Promise<Place> {
+  mkdirSync(folder, { recursive: true })
+  const home = await configureHome(folder)
+  const startedMs = performance.now()
+  const log = await makeLog(folder, home, eventCount, (done) => {
+    const rate = Math.round((done * 1000) / (performance.now() - startedMs))
+    progress.update(`making the log: ${done} of ${eventCount} events, ${rate} a second`)
+  })
+  return { folder, home, log }
+}
+
+const start = ({ home }: Place, pinning: Pinning): Promise<RunningProcess> =>
+  startProcess(
+    pinning.onServerCore(home.words),
+    home.environment,
+    /(?:listening at|Server started:) http:\/\/[^\s:]+:(\d+)/,
+  )
+
+const portOf = ({ found }: RunningProcess): number => Number(found[1])
+
+/** Of a process that is just started until it has said that a token is live, which it has to read from the disk. */
+async function timeToAnswer(place: Place, pinning: Pinning): Promise<number> {
+  const startedMs = performance.now()
+  const server = await start(place, pinning)
+  await firstAnswer(server, place)
+  const elapsedMs = performance.now() - startedMs
+  await server.stop()
+  return elapsedMs
+}
+
+async function firstAnswer(server: RunningProcess, { log }: Place): Promise<void> {
+  let isAsked = false
+  const token = log.tokens[Math.floor(log.tokens.length / 2)]!
+  await askAll(portOf(server), [
+    {
+      next() {
+        if (isAsked) return undefined
+        isAsked = true
+        return introspectionRequest(token)
+      },
+      answered({ body }) {
+        if (!body.startsWith('{"active":true,')) throw new Error(`a live token was expected:\n${body}`)
+      },
+    },
+  ])
+}
+
+async function compareRates(
+  servers: { small: RunningProcess; full: RunningProcess },
+  places: { small: Place; full: Place },
+  seconds: number,
+  pinning: Pinning,
+  progress: Progress,
+): Promise<GrowthReport['ratios']> {
+  const rate = async (server: RunningProcess, flow: Flow, forSeconds: number) =>
+    (await measure(portOf(server), flow.conversations, forSeconds, pinning.isPinned)).requestsPerSecond
+  const flows = {
+    issuing: { small: issuingFlow, full: issuingFlow },
+    introspection: {
+      small: introspectionFlow(places.small.log.tokens),
+      full: introspectionFlow(places.full.log.tokens),
+    },
+  }
+  const ratios = { issuing: [] as number[], introspection: [] as number[] }
+  // The first round warms both up.
+  for (let round = 0; round <= roundCount; round++)
+    for (const name of ['issuing', 'introspection'] as const) {
+      progress.update(`round ${round} of ${roundCount}: ${name}`)
+      const before = await rate(servers.small, flows[name].small, seconds)
+      const full = await rate(servers.full, flows[name].full, seconds)
+      const after = await rate(servers.small, flows[name].small, seconds)
+      if (round > 0) ratios[name].push((2 * full) / (before + after))
+    }
+  return { issuing: median(ratios.issuing), introspection: median(ratios.introspection) }
+}
+
+/** What the commands of the audit ask of a running server, without the start of their own process. */
+async function askAudit(
+  { folder, log }: Place,
+  progress: Progress,
+): Promise<Pick<GrowthReport, 'historyMs' | 'receiptMs'>> {
+  const connection = await connectTo(homePaths(folder).controlSocket)
+  if (!connection) throw new Error('the server does not answer on its control socket')
+  const historyMs: number[] = []
+  const receiptMs: number[] = []
+  const step = Math.max(Math.floor(log.tokens.length / questions), 1)
+  for (let i = 0; i < log.tokens.length; i += step) {
+    const token = log.tokens[i]!
+    progress.update(`questions of the audit: ${i} of ${log.tokens.length}`)
+    historyMs.push(
+      await milliseconds(async () => {
+        const events = await historyOf(connection.reader, { token })
+        if (!events) throw new Error('the log does not know its own token')
+        for await (const _ of events) void _
+      }),
+    )
+    receiptMs.push(await milliseconds(() => makeReceipt(connection, { token }, { unanchored: true })))
+  }
+  await connection.close()
+  const summary = (all: readonly number[]) => ({ median: median(all), most: Math.max(...all) })
+  return { historyMs: summary(historyMs), receiptMs: summary(receiptMs) }
+}
+
+async function milliseconds(run: () => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now()
+  await run()
+  return performance.now() - startedMs
+}
+
+function bytesBelow(folder: string): number {
+  let bytes = 0
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    bytes += entry.isDirectory() ? bytesBelow(path) : statSync(path).size
+  }
+  return bytes
+}
+
+export function growthTable(report: GrowthReport): string {
+  const { openMs, rssMb, ratios, historyMs, receiptMs } = report
+  const ms = (value: number) => `${value.toFixed(1)} ms`
+  return listTable(
+    [`a log of ${report.events.toLocaleString('en-US')} events`, 'measured', 'beside it'],
+    [
+      ['made by the ledger', `${report.madeInSeconds} s`, ''],
+      ['disk, an event', `${report.bytesPerEvent} bytes`, ''],
+      ['open to first answer', `${openMs.full} ms`, `${openMs.small} ms on a log of ${smallEvents}`],
+      ['resident memory once open', `${rssMb.opened} MB`, ''],
+      ['resident memory at the end', `${rssMb.atEnd} MB`, `${rssMb.small} MB on a log of ${smallEvents}`],
+      ['issuing', ratios.issuing.toFixed(2), `of the rate on a log of ${smallEvents}`],
+      ['introspection', ratios.introspection.toFixed(2), `of the rate on a log of ${smallEvents}`],
+      ['history of a token', ms(historyMs.median), `${ms(historyMs.most)} at most`],
+      ['receipt of a token', ms(receiptMs.median), `${ms(receiptMs.most)} at most`],
+    ],
+  )
+}
