@@ -1,4 +1,5 @@
 /** What a running server and an offline command both stand on: ledger, read models, identity, use cases. */
+import { ClientKeys } from './authorization-server/client-keys.ts'
 import type { AuthorizationContext } from './authorization-server/context.ts'
 import { DpopProofs } from './authorization-server/dpop.ts'
 import { FailureLimits } from './authorization-server/failure-limits.ts'
@@ -60,6 +61,10 @@ export async function openCore(
     )
     await keepHeadFile(ledger, paths.headFile)
     await introduceServer(ledger, models, identity, now)
+    const outbound = new Outbound({
+      allow: settings.outbound.allow,
+      clientHosts: settings.registration.hosts,
+    })
     const context: AuthorizationContext = {
       ledger,
       models,
@@ -78,6 +83,8 @@ export async function openCore(
       dpop: new DpopProofs(new KeyedHash(identity.nonceKey), settings.dpop, now),
       outbound: new Outbound({ allow: settings.outbound.allow, clientHosts: settings.registration.hosts }),
       limits: new FailureLimits({ ledger, models, now }, identity.limitKey),
+      outbound,
+      clientKeys: new ClientKeys(outbound, now),
       now,
       verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     }

@@ -12,6 +12,8 @@ import {
   discouragedGrants,
   parseClientRegistration,
 } from '../oauth/client-metadata.ts'
+import { usesSecret } from '../oauth/client.ts'
+import { type ClientRegistration, parseClientRegistration, unservedGrants } from '../oauth/client-metadata.ts'
 import { encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, streamOf } from '../oauth/events.ts'
 import { parseUserRegistration, type UserRegistration } from '../oauth/user.ts'
@@ -64,9 +66,7 @@ async function submitClient(
   { clientId, clientSecret, metadata }: ClientRegistration,
 ): Promise<RegisteredClient> {
   const made =
-    clientSecret === undefined && metadata.authenticationMethod !== 'none'
-      ? randomBytes(32).toString('base64url')
-      : undefined
+    clientSecret === undefined && usesSecret(metadata) ? randomBytes(32).toString('base64url') : undefined
   const secret = clientSecret ?? made
   const secretHash = secret === undefined ? undefined : await hashSecret(secret)
   const position = await submit(administrator, streamOf.client(clientId), (signedAtSeconds) => ({

@@ -24,6 +24,20 @@ const words: Words = {
   'client.registered': ({ clientId, metadata }) =>
     `client ${clientId} registered by the administrator, ${scopesOf(metadata.scopes ?? [])}`,
   'client.removed': ({ clientId }) => `client ${clientId} removed by the administrator`,
+  'client.updated': ({ clientId, metadata }) =>
+    `client ${clientId} given new metadata by the administrator, ${scopesOf(metadata.scopes ?? [])}`,
+  'client.secret_rotated': ({ clientId, formerUntilSeconds }) =>
+    `client ${clientId} given a new secret by the administrator; the former counts until ${at(formerUntilSeconds)}`,
+  'client.enrolled': ({ clientId, metadata, invitation }) =>
+    `client ${clientId} registered itself by invitation ${invitation}, ${scopesOf(metadata.scopes ?? [])}`,
+  'client.amended': ({ clientId, metadata }) =>
+    `client ${clientId} changed its registration, ${scopesOf(metadata.scopes ?? [])}`,
+  'client.deregistered': ({ clientId }) => `client ${clientId} removed itself`,
+  'invitation.issued': ({ invitation, terms }) =>
+    `invitation ${invitation} issued by the administrator, ${scopesOf(terms?.scopes ?? [])}`,
+  'invitation.withdrawn': ({ invitation }) => `invitation ${invitation} withdrawn by the administrator`,
+  'invitation.used': ({ clientId }, id) => `invitation ${id} used for client ${clientId}`,
+  'assertion.used': ({ clientId }) => `client ${clientId} proved itself by a signed assertion`,
   'user.registered': ({ subject, authorities }) =>
     `user ${subject} registered by the administrator, authorities ${listOf(authorities)}`,
   'user.removed': ({ subject }) => `user ${subject} removed by the administrator`,

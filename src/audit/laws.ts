@@ -5,7 +5,9 @@
 import type { Client } from '../oauth/client.ts'
 import { type EventOf, type EventType, streamOf } from '../oauth/events.ts'
 import type { FailedAttempts } from '../oauth/failed-attempts.ts'
+import { type EventOf, type EventType, type Recorded, streamOf } from '../oauth/events.ts'
 import type { Grant } from '../oauth/grant.ts'
+import { type Invitation, invitationFault } from '../oauth/invitation.ts'
 import type { Session } from '../oauth/session.ts'
 import type { User } from '../oauth/user.ts'
 import { kindOfStream } from '../projections/rows.ts'
@@ -22,7 +24,7 @@ interface Law<T extends EventType, K extends StreamKind> {
   /** The one stream this event can stand in; undefined where its name is random. */
   stream?: (event: EventOf<T>) => string
   /** What is wrong with the event in this state, or undefined. */
-  broken?: (state: States[K] | undefined, event: EventOf<T>) => string | undefined
+  broken?: (state: States[K] | undefined, event: EventOf<T>, timeMs: number) => string | undefined
   references?: (event: EventOf<T>) => Reference[]
 }
 
@@ -31,6 +33,9 @@ const firstOfItsStream = (state: unknown): string | undefined =>
 
 const isNotThere = (state: Client | User | undefined, what: string): string | undefined =>
   !state || state.removed ? `${what} was not there` : undefined
+
+const hasNotEnrolled = (state: Client | undefined): string | undefined =>
+  isNotThere(state, 'the client') ?? (state?.enrolment ? undefined : 'the client did not register itself')
 
 const isSubset = (part: readonly string[], whole: readonly string[]) =>
   part.every((item) => whole.includes(item))
@@ -82,6 +87,52 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
     kind: 'client',
     stream: ({ clientId }) => streamOf.client(clientId),
     broken: (state: Client | undefined) => isNotThere(state, 'the client'),
+  }),
+  'client.updated': law('client.updated', {
+    kind: 'client',
+    stream: ({ clientId }) => streamOf.client(clientId),
+    broken: (state: Client | undefined) => isNotThere(state, 'the client'),
+  }),
+  'client.secret_rotated': law('client.secret_rotated', {
+    kind: 'client',
+    stream: ({ clientId }) => streamOf.client(clientId),
+    broken: (state: Client | undefined) => isNotThere(state, 'the client'),
+  }),
+  'client.enrolled': law('client.enrolled', {
+    kind: 'client',
+    stream: ({ clientId }) => streamOf.client(clientId),
+    broken: firstOfItsStream,
+  }),
+  'client.amended': law('client.amended', {
+    kind: 'client',
+    stream: ({ clientId }) => streamOf.client(clientId),
+    broken: hasNotEnrolled,
+  }),
+  'client.deregistered': law('client.deregistered', {
+    kind: 'client',
+    stream: ({ clientId }) => streamOf.client(clientId),
+    broken: hasNotEnrolled,
+  }),
+  'invitation.issued': law('invitation.issued', {
+    kind: 'invitation',
+    stream: ({ invitation }) => streamOf.invitation(invitation),
+    broken: (state: Invitation | undefined) =>
+      state && !state.withdrawn ? 'the invitation was there already' : undefined,
+  }),
+  'invitation.withdrawn': law('invitation.withdrawn', {
+    kind: 'invitation',
+    stream: ({ invitation }) => streamOf.invitation(invitation),
+    broken: (state: Invitation | undefined) =>
+      !state || state.withdrawn ? 'the invitation was not there' : undefined,
+  }),
+  'invitation.used': law('invitation.used', {
+    kind: 'invitation',
+    broken: (state: Invitation | undefined, _, timeMs) => invitationFault(state, timeMs),
+  }),
+  'assertion.used': law('assertion.used', {
+    kind: 'assertion',
+    broken: (state) => (state ? 'the assertion was used before' : undefined),
+    references: (event) => [clientOf(event)],
   }),
   'user.registered': law('user.registered', {
     kind: 'user',
@@ -169,8 +220,8 @@ export function misplacement(event: EventOf<EventType>, stream: string): string 
 /** Which law the event breaks in the state it was appended to. */
 export const brokenLaw = (
   state: States[StreamKind] | undefined,
-  event: EventOf<EventType>,
-): string | undefined => laws[event.type].broken?.(state, event)
+  { event, timeMs }: Recorded,
+): string | undefined => laws[event.type].broken?.(state, event as never, timeMs)
 
 export const referencesOf = (event: EventOf<EventType>): Reference[] =>
   laws[event.type].references?.(event) ?? noReferences

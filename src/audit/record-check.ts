@@ -135,7 +135,7 @@ export class RecordCheck {
   #checkLaws(recorded: Recorded, before: StateBefore): Promise<void> | undefined {
     const { states, rows } = this.#checks
     const { position, event } = recorded
-    const broken = before === unknownState ? undefined : brokenLaw(before.state, event)
+    const broken = before === unknownState ? undefined : brokenLaw(before.state, recorded)
     if (broken) this.#faults.add(position, 'protocol', `${event.type}: ${broken}`)
     rows?.expect(recorded, before)
     states.evolve(before, recorded)

@@ -2,6 +2,7 @@
 import { LedgerError } from '../ledger/errors.ts'
 import { administrationText, isAdministration, sideCommitment } from '../oauth/administration.ts'
 import { isWellFormedAdministration } from '../oauth/administration-shape.ts'
+import { usesSecret } from '../oauth/client.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
 import { kindOfStream, usernameRowKey } from '../projections/rows.ts'
@@ -41,6 +42,8 @@ const saltBytes = 32
 /** The stream an administration event belongs to; a grant or a lock is named by the request itself. */
 function expectedStream(event: Event, requested: unknown): string | undefined {
   if ('clientId' in event && event.type.startsWith('client.')) return streamOf.client(event.clientId)
+  if ('invitation' in event && event.type.startsWith('invitation.'))
+    return streamOf.invitation(event.invitation)
   if ('subject' in event && event.type.startsWith('user.')) return streamOf.user(event.subject ?? '')
   const prefix = event.type === 'login.unlocked' ? streamOf.attempts('') : streamOf.grant('')
   return typeof requested === 'string' && requested.startsWith(prefix) ? requested : undefined
@@ -128,6 +131,20 @@ function assertPossible(event: Event, state: States[StreamKind] | undefined): vo
     case 'user.registered':
       if (state) throw new AdministrationError('exists', 'the subject exists already')
       return
+    case 'invitation.issued':
+      if (state && 'withdrawn' in state && !state.withdrawn)
+        throw new AdministrationError('exists', 'the invitation exists already')
+      return
+    case 'invitation.withdrawn':
+      if (!state || ('withdrawn' in state && state.withdrawn))
+        throw new AdministrationError('not_found', 'The invitation not found.')
+      return
+    case 'client.secret_rotated':
+      if (!isThere) throw new AdministrationError('not_found', 'The client not found.')
+      if (!('metadata' in state!) || !usesSecret(state.metadata))
+        throw new AdministrationError('malformed', `the client ${event.clientId} has no secret`)
+      return
+    case 'client.updated':
     case 'client.removed':
       if (!isThere) throw new AdministrationError('not_found', 'The client not found.')
       return

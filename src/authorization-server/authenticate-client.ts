@@ -1,8 +1,10 @@
 /** Client authentication: RFC 6749 sections 2.3 and 3.2.1. */
-import { type Client, isPublic } from '../oauth/client.ts'
+import { type Client, secretHashesAt } from '../oauth/client.ts'
 import type { ClientCredentials } from '../oauth/client-authentication.ts'
+import type { ClientAuthenticationMethod } from '../oauth/client-metadata.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import { streamOf } from '../oauth/events.ts'
+import { proveByAssertion } from './client-assertion.ts'
 import type { AuthorizationContext } from './context.ts'
 
 /** The registered client of this id, or undefined. */
@@ -11,23 +13,48 @@ export function findClient({ models }: AuthorizationContext, clientId: string): 
   return client?.removed ? undefined : client
 }
 
+type Proof = (
+  context: AuthorizationContext,
+  client: Client | undefined,
+  credentials: ClientCredentials,
+) => boolean | Promise<boolean>
+
+/** Any of the secrets that count now: during a rotation two. */
+const bySecret: Proof = async ({ secretChecker, now }, client, { secret = '' }) => {
+  const hashes = client ? secretHashesAt(client, now() / 1000) : []
+  if (hashes.length === 0) return secretChecker.check(undefined, secret)
+  for (const hash of hashes) if (await secretChecker.check(hash, secret)) return true
+  return false
+}
+
+/** Which proof a request offers, and whether a client that is registered for a method may come with it. */
+const proofs: Readonly<
+  Record<ClientAuthenticationMethod, { prove: Proof; of: readonly ClientAuthenticationMethod[] }>
+> = {
+  client_secret_basic: { prove: bySecret, of: ['client_secret_basic', 'client_secret_post'] },
+  client_secret_post: { prove: bySecret, of: ['client_secret_basic', 'client_secret_post'] },
+  private_key_jwt: {
+    prove: (context, client, { assertion = '' }) =>
+      client !== undefined && proveByAssertion(context, client, assertion),
+    of: ['private_key_jwt'],
+  },
+  none: { prove: (_, client) => client !== undefined, of: ['none'] },
+}
+
 /**
  * The client that these credentials prove, or, of a public client, name.
  *
- * @throws OAuthError invalid_client, with the same words for every reason
+ * @throws OAuthError invalid_client, with the same words for every reason until the client has signed something
  */
 export async function authenticateClient(
   context: AuthorizationContext,
   credentials: ClientCredentials,
 ): Promise<Client> {
-  const client = findClient(context, credentials.clientId)
-  if (client && isPublic(client) && credentials.secret === undefined) return client
-  const isRight =
-    credentials.secret !== undefined &&
-    (await context.secretChecker.check(
-      client && !isPublic(client) ? client.secretHash : undefined,
-      credentials.secret,
-    ))
-  if (!client || !isRight) throw new OAuthError('invalid_client', 'client authentication failed')
+  const { prove, of } = proofs[credentials.method]
+  const registered = findClient(context, credentials.clientId)
+  const client = registered && of.includes(registered.metadata.authenticationMethod) ? registered : undefined
+  // A client that is not there costs as much time as one that is: the proof is tried all the same.
+  const isProven = await prove(context, client, credentials)
+  if (!client || !isProven) throw new OAuthError('invalid_client', 'client authentication failed')
   return client
 }

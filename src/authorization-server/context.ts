@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Event } from '../oauth/events.ts'
 import type { Outbound } from '../outbound/outbound.ts'
 import type { ReadModels } from '../projections/read-models.ts'
+import type { ClientKeys } from './client-keys.ts'
 import type { DpopProofs } from './dpop.ts'
 import type { FailureLimits } from './failure-limits.ts'
 import type { SecretChecker } from './secret-checker.ts'
@@ -28,6 +29,7 @@ export interface AuthorizationContext {
   settings: AuthorizationSettings
   secrets: TokenSecrets
   secretChecker: SecretChecker
+  clientKeys: ClientKeys
   dpop: DpopProofs
   /** The way to URLs that clients named. */
   outbound: Outbound

@@ -4,6 +4,7 @@
  */
 import { isClientId, isClientMetadata } from './client-metadata.ts'
 import type { Event } from './events.ts'
+import { isInvitationId, isInvitationTerms } from './invitation.ts'
 import { isText } from './text.ts'
 import { areAuthorities, isUsername } from './user.ts'
 import { areUserClaims } from './user-claims.ts'
@@ -28,8 +29,18 @@ export function isWellFormedAdministration(event: Event): boolean {
         (secretHash === undefined || isText(secretHash))
       )
     }
+    case 'client.updated':
+      return isClientId(event.clientId) && isClientMetadata(event.metadata)
+    case 'client.secret_rotated':
+      return (
+        isClientId(event.clientId) && areSeconds(event.formerUntilSeconds) && isText(event.side.secretHash)
+      )
     case 'client.removed':
       return isClientId(event.clientId)
+    case 'invitation.issued':
+      return isInvitationId(event.invitation) && isInvitationTerms(event.terms)
+    case 'invitation.withdrawn':
+      return isInvitationId(event.invitation)
     case 'user.registered': {
       const { username, passwordHash, claims } = event.side
       return (

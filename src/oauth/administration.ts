@@ -51,9 +51,34 @@ export function serverText(event: Extract<Event, { type: 'server.opened' }>): st
   ].join('\n')
 }
 
+/** A client's own acts, which a server signs for it. */
+export type EnrolmentEvent = Extract<
+  Event,
+  { type: 'client.enrolled' | 'client.amended' | 'client.deregistered' }
+>
+
+const enrolmentTypes: ReadonlySet<string> = new Set<EnrolmentEvent['type']>([
+  'client.enrolled',
+  'client.amended',
+  'client.deregistered',
+])
+
+export const isEnrolment = (event: Event): event is EnrolmentEvent => enrolmentTypes.has(event.type)
+
+/** The text that a server's key signs for a client that registered itself: a place, as in `administrationText`. */
+export function enrolmentText(
+  context: AdministrationContext,
+  event: EnrolmentEvent,
+  commitment?: Uint8Array,
+): string {
+  return administrationText(context, event, commitment).replace(/^.*/, 'coinstack-signon enrolment')
+}
+
 /** Whether this event counts only with the administrator's signature. */
 export const isAdministration = (event: Event): boolean =>
-  event.type.startsWith('client.') ||
+  (event.type.startsWith('client.') && !isEnrolment(event)) ||
   event.type.startsWith('user.') ||
   event.type === 'login.unlocked' ||
+  event.type === 'invitation.issued' ||
+  event.type === 'invitation.withdrawn' ||
   (event.type === 'grant.revoked' && event.reason === 'administrator')

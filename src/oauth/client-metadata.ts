@@ -74,6 +74,7 @@ export class ClientMetadataError extends Error {
 }
 
 const grantTypes = [
+export const servedGrantTypes: readonly string[] = [
   'authorization_code',
   'client_credentials',
   'refresh_token',
@@ -172,12 +173,32 @@ const webAddress: Reader<string> = (value, where) => {
 }
 
 /** RFC 7517 section 5, public keys only: a private member would be published with the ledger. */
-const keySet: Reader<ClientMetadata['jwks']> = (value, where) => {
+export function areJwks(value: unknown): value is NonNullable<ClientMetadata['jwks']> {
   const keys = typeof value === 'object' && value !== null ? (value as { keys?: unknown }).keys : undefined
   const isPublicKey = (key: unknown) =>
-    typeof key === 'object' && key !== null && 'kty' in key && key.kty !== 'oct' && !('d' in key)
-  if (!Array.isArray(keys) || keys.length === 0 || keys.length > 20 || !keys.every(isPublicKey))
-    return fail(where, 'a JWK set of 1 to 20 public keys is expected (RFC 7517 section 5)')
+    typeof key === 'object' &&
+    key !== null &&
+    'kty' in key &&
+    key.kty !== 'oct' &&
+    !('d' in key) &&
+    !('k' in key)
+  return Array.isArray(keys) && keys.length > 0 && keys.length <= 20 && keys.every(isPublicKey)
+}
+
+const publicMembers = ['kty', 'use', 'key_ops', 'alg', 'kid', 'crv', 'x', 'y', 'n', 'e']
+
+/** The members that a signature is checked with; certificates and whatever else stands there are left out. */
+const keySet: Reader<ClientMetadata['jwks']> = (value, where) => {
+  if (!areJwks(value)) return fail(where, 'a JWK set of 1 to 20 public keys is expected (RFC 7517 section 5)')
+  const keys = value.keys.map((key) =>
+    Object.fromEntries(
+      publicMembers.flatMap((name) =>
+        Object.hasOwn(key, name)
+          ? [[name, name === 'key_ops' ? list(key[name], where) : text(key[name], where)]]
+          : [],
+      ),
+    ),
+  )
   return { keys }
 }
 
@@ -351,5 +372,16 @@ export function parseClientRegistration(input: unknown): ClientRegistration {
     )
   if (metadata.authenticationMethod === 'none' && clientSecret !== undefined)
     fail('client_secret', 'a client with token_endpoint_auth_method none has no secret')
+  checkKeys(metadata, clientSecret)
   return { clientId, metadata, ...(clientSecret !== undefined && { clientSecret }) }
+}
+
+/** A client signs or knows a secret, never both; its keys come by value or by address (RFC 7591 section 2). */
+function checkKeys({ authenticationMethod, jwks, jwksUri }: ClientMetadata, clientSecret?: string): void {
+  if (jwks !== undefined && jwksUri !== undefined) fail('jwks', 'cannot stand beside jwks_uri')
+  if (authenticationMethod !== 'private_key_jwt') return
+  if (jwks === undefined && jwksUri === undefined)
+    fail('jwks', 'or jwks_uri is needed for token_endpoint_auth_method private_key_jwt')
+  if (clientSecret !== undefined)
+    fail('client_secret', 'a client with token_endpoint_auth_method private_key_jwt has no secret')
 }

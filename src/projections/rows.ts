@@ -11,11 +11,13 @@
 import { hash as digest } from 'node:crypto'
 import type { Projection, Rows } from '../ledger/codec.ts'
 import { evolveClient } from '../oauth/client.ts'
+import { evolveAssertion } from '../oauth/client-assertion.ts'
 import { evolveConsent } from '../oauth/consent.ts'
 import { type Event, hashesOf, type Recorded } from '../oauth/events.ts'
 import { evolveFailedAttempts } from '../oauth/failed-attempts.ts'
 import { evolveGrant } from '../oauth/grant.ts'
 import { readHash } from '../oauth/hash-text.ts'
+import { evolveInvitation } from '../oauth/invitation.ts'
 import { evolveServer } from '../oauth/server.ts'
 import { evolveSession } from '../oauth/session.ts'
 import { evolveUser } from '../oauth/user.ts'
@@ -32,6 +34,8 @@ export const evolvers: {
 } = {
   server: evolveServer,
   client: evolveClient,
+  invitation: evolveInvitation,
+  assertion: evolveAssertion,
   user: evolveUser,
   session: evolveSession,
   consent: evolveConsent,

@@ -1,9 +1,11 @@
 /** States as bytes: positional, so that names are not stored with every token. */
 import { writeArrayHead, writeItem } from '../oauth/cbor.ts'
 import type { Client } from '../oauth/client.ts'
+import type { UsedAssertion } from '../oauth/client-assertion.ts'
 import type { Consent } from '../oauth/consent.ts'
 import type { FailedAttempts } from '../oauth/failed-attempts.ts'
 import type { Grant } from '../oauth/grant.ts'
+import type { Invitation } from '../oauth/invitation.ts'
 import { type FieldCodec, positionalCodec } from '../oauth/positional-codec.ts'
 import type { Server } from '../oauth/server.ts'
 import type { Session } from '../oauth/session.ts'
@@ -13,6 +15,8 @@ import type { User } from '../oauth/user.ts'
 export interface States {
   server: Server
   client: Client
+  invitation: Invitation
+  assertion: UsedAssertion
   user: User
   session: Session
   consent: Consent
@@ -53,6 +57,22 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
   server: flat(['origin', 'administratorAddress', 'serverAddress', 'checkpointKey:hash']),
   client: flat(['clientId', 'registeredAtVersion', 'metadata', 'secretHash?', 'removed']),
   user: flat(['subject', 'username?', 'passwordHash?', 'authorities', 'removed', 'claims?']),
+  client: flat(
+    ['clientId', 'registeredAtVersion', 'metadata', 'secretHash?', 'removed', 'former?', 'enrolment?'],
+    {
+      former: nested('secretHash', 'untilSeconds'),
+      enrolment: nested(
+        'invitation',
+        'atSeconds',
+        'tokenHash:hash',
+        'formerTokenHash:hash?',
+        'formerTokenUntilSeconds?',
+      ),
+    },
+  ),
+  invitation: flat(['terms', 'uses', 'withdrawn', 'lastClientId?']),
+  assertion: flat(['clientId', 'expiresAtSeconds']),
+  user: flat(['subject', 'username?', 'passwordHash?', 'authorities', 'removed']),
   session: flat(['id', 'subject', 'startedAtSeconds', 'expiresAtSeconds', 'endedAtSeconds', 'acr?', 'amr?']),
   consent: flat(['clientVersion', 'scopes']),
   grant: flat(

@@ -2,9 +2,11 @@
 import { sample } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { evolveClient } from '../../src/oauth/client.ts'
+import { evolveAssertion } from '../../src/oauth/client-assertion.ts'
 import { evolveConsent } from '../../src/oauth/consent.ts'
 import type { Event, EventOf, Recorded } from '../../src/oauth/events.ts'
 import { evolveGrant } from '../../src/oauth/grant.ts'
+import { evolveInvitation } from '../../src/oauth/invitation.ts'
 import { evolveServer } from '../../src/oauth/server.ts'
 import { evolveSession, isSessionLive } from '../../src/oauth/session.ts'
 import { evolveUser } from '../../src/oauth/user.ts'
@@ -132,7 +134,9 @@ test('a grant that has ended keeps its first end', () => {
 
 test('an event before its beginning, or of another stream, makes no state', () => {
   const beginnings: Record<string, readonly string[]> = {
-    client: ['client.registered'],
+    client: ['client.registered', 'client.enrolled'],
+    invitation: ['invitation.issued'],
+    assertion: ['assertion.used'],
     user: ['user.registered'],
     session: ['session.started'],
     consent: ['consent.given'],
@@ -141,6 +145,8 @@ test('an event before its beginning, or of another stream, makes no state', () =
   }
   const evolvers = {
     client: evolveClient,
+    invitation: evolveInvitation,
+    assertion: evolveAssertion,
     user: evolveUser,
     session: evolveSession,
     consent: evolveConsent,

@@ -74,9 +74,33 @@ const states: { readonly [K in StreamKind]: fc.Arbitrary<object> } = {
       metadata: anyMetadata,
       secretHash: anyText,
       removed: fc.boolean(),
+      former: fc.record({ secretHash: anyText, untilSeconds: anySeconds }, plain),
+      enrolment: fc.record(
+        {
+          invitation: anyText,
+          atSeconds: anySeconds,
+          tokenHash: anyHash,
+          formerTokenHash: anyHash,
+          formerTokenUntilSeconds: anySeconds,
+        },
+        { requiredKeys: ['invitation', 'atSeconds', 'tokenHash'], ...plain },
+      ),
     },
     { requiredKeys: ['clientId', 'registeredAtVersion', 'metadata', 'removed'], ...plain },
   ),
+  invitation: fc.record(
+    {
+      terms: fc.record(
+        { scopes: texts, grantTypes: texts, uses: orNull(anySeconds), expiresAtSeconds: orNull(anySeconds) },
+        plain,
+      ),
+      uses: fc.nat(),
+      withdrawn: fc.boolean(),
+      lastClientId: anyText,
+    },
+    { requiredKeys: ['terms', 'uses', 'withdrawn'], ...plain },
+  ),
+  assertion: fc.record({ clientId: anyText, expiresAtSeconds: anySeconds }),
   user: fc.record(
     {
       subject: anyText,

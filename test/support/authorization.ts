@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { expect, onTestFinished } from 'vitest'
 import { type AdministrationRequest, administer } from '../../src/authorization-server/administer.ts'
 import { authorize } from '../../src/authorization-server/authorize.ts'
+import { ClientKeys } from '../../src/authorization-server/client-keys.ts'
 import type { AuthorizationContext } from '../../src/authorization-server/context.ts'
 import { DpopProofs } from '../../src/authorization-server/dpop.ts'
 import { FailureLimits } from '../../src/authorization-server/failure-limits.ts'
@@ -52,6 +53,7 @@ export async function openWorld({ folder = temporaryFolder(), cacheEntries = 100
   ledger.committed$.subscribe((events) => heard.push(...events))
   const models = new ReadModels(ledger, cacheEntries)
   const clock = { nowMs: someTimeMs }
+  const outbound = new Outbound({ allow: [], clientHosts: [] })
   const context: AuthorizationContext = {
     ledger,
     models,
@@ -70,6 +72,8 @@ export async function openWorld({ folder = temporaryFolder(), cacheEntries = 100
     dpop: new DpopProofs(new KeyedHash(Buffer.alloc(32, 6)), { nonceRequired: false }, () => clock.nowMs),
     outbound: new Outbound({ allow: [], clientHosts: [] }),
     limits: new FailureLimits({ ledger, models, now: () => clock.nowMs }, Buffer.alloc(32, 9)),
+    outbound,
+    clientKeys: new ClientKeys(outbound, () => clock.nowMs),
     now: () => clock.nowMs,
     verifyMessage: (address, text, signature) => signature === signAs(address, text),
   }

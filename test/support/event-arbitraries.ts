@@ -88,6 +88,8 @@ const authentication = { authenticatedAtSeconds: anySeconds, acr: anyText, amr: 
 const audience = { resources: anyTexts, jkt: anyHash }
 
 const signed = { signedAtSeconds: anySeconds, signature: anyText }
+const signedByServer = { serverAddress: anyText, signature: anyText }
+const anySecret = fc.record({ secretHash: anyText }, { requiredKeys: [], noNullPrototype: true })
 
 export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<EventOf<T>, 'type'>> } = {
   'server.opened': fc.record({
@@ -104,6 +106,47 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     side: fc.record({ secretHash: anyText }, { requiredKeys: [], noNullPrototype: true }),
   }),
   'client.removed': fc.record({ clientId: anyText, ...signed }),
+  'client.updated': fc.record({ clientId: anyText, metadata: anyMetadata, ...signed }),
+  'client.secret_rotated': fc.record({
+    clientId: anyText,
+    formerUntilSeconds: anySeconds,
+    ...signed,
+    side: anySecret,
+  }),
+  'client.enrolled': fc.record({
+    clientId: anyText,
+    metadata: anyMetadata,
+    invitation: anyText,
+    use: anyVersion,
+    registrationTokenHash: anyHash,
+    ...signedByServer,
+    side: anySecret,
+  }),
+  'client.amended': fc.record({
+    clientId: anyText,
+    metadata: anyMetadata,
+    registrationTokenHash: anyHash,
+    formerUntilSeconds: orNull(anySeconds),
+    ...signedByServer,
+    side: anySecret,
+  }),
+  'client.deregistered': fc.record({ clientId: anyText, ...signedByServer }),
+  'invitation.issued': fc.record({
+    invitation: anyText,
+    terms: fc.record(
+      {
+        scopes: anyTexts,
+        grantTypes: anyTexts,
+        uses: orNull(anySeconds),
+        expiresAtSeconds: orNull(anySeconds),
+      },
+      { noNullPrototype: true },
+    ),
+    ...signed,
+  }),
+  'invitation.withdrawn': fc.record({ invitation: anyText, ...signed }),
+  'invitation.used': fc.record({ clientId: anyText }),
+  'assertion.used': fc.record({ clientId: anyText, clientVersion: anyVersion, expiresAtSeconds: anySeconds }),
   'user.registered': fc.record({
     subject: anyText,
     authorities: anyTexts,
