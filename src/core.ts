@@ -81,7 +81,6 @@ export async function openCore(
       secrets: new TokenSecrets(identity.successorKey),
       secretChecker: new SecretChecker(),
       dpop: new DpopProofs(new KeyedHash(identity.nonceKey), settings.dpop, now),
-      outbound: new Outbound({ allow: settings.outbound.allow, clientHosts: settings.registration.hosts }),
       limits: new FailureLimits({ ledger, models, now }, identity.limitKey),
       outbound,
       clientKeys: new ClientKeys(outbound, now),

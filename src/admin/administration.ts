@@ -7,13 +7,12 @@ import { hashSecret } from '../authorization-server/secret-checker.ts'
 import type { PrivateKey } from '../chain/keys.ts'
 import { signMessage } from '../chain/message.ts'
 import { administrationText, sideCommitment } from '../oauth/administration.ts'
+import { usesSecret } from '../oauth/client.ts'
 import {
   type ClientRegistration,
   discouragedGrants,
   parseClientRegistration,
 } from '../oauth/client-metadata.ts'
-import { usesSecret } from '../oauth/client.ts'
-import { type ClientRegistration, parseClientRegistration, unservedGrants } from '../oauth/client-metadata.ts'
 import { encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, streamOf } from '../oauth/events.ts'
 import { parseUserRegistration, type UserRegistration } from '../oauth/user.ts'

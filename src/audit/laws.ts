@@ -3,9 +3,8 @@
  * They are stated here once more, apart from the code that decides, so that a fault there is seen here.
  */
 import type { Client } from '../oauth/client.ts'
-import { type EventOf, type EventType, streamOf } from '../oauth/events.ts'
-import type { FailedAttempts } from '../oauth/failed-attempts.ts'
 import { type EventOf, type EventType, type Recorded, streamOf } from '../oauth/events.ts'
+import type { FailedAttempts } from '../oauth/failed-attempts.ts'
 import type { Grant } from '../oauth/grant.ts'
 import { type Invitation, invitationFault } from '../oauth/invitation.ts'
 import type { Session } from '../oauth/session.ts'

@@ -17,14 +17,20 @@ type Proof = (
   context: AuthorizationContext,
   client: Client | undefined,
   credentials: ClientCredentials,
+  address: string,
 ) => boolean | Promise<boolean>
 
-/** Any of the secrets that count now: during a rotation two. */
-const bySecret: Proof = async ({ secretChecker, now }, client, { secret = '' }) => {
+/** Any of the secrets that count now: during a rotation two. Guesses are counted. */
+const bySecret: Proof = async (context, client, { clientId, secret = '' }, address) => {
+  const { limits, secretChecker, now } = context
   const hashes = client ? secretHashesAt(client, now() / 1000) : []
-  if (hashes.length === 0) return secretChecker.check(undefined, secret)
-  for (const hash of hashes) if (await secretChecker.check(hash, secret)) return true
-  return false
+  const prove = async () => {
+    // A client that is not there costs as much time as one that is.
+    if (hashes.length === 0) await secretChecker.check(undefined, secret)
+    for (const hash of hashes) if (await secretChecker.check(hash, secret)) return true
+    return undefined
+  }
+  return (await limits.attempt({ kind: 'client', name: clientId, address }, prove)) ?? false
 }
 
 /** Which proof a request offers, and whether a client that is registered for a method may come with it. */
@@ -44,17 +50,18 @@ const proofs: Readonly<
 /**
  * The client that these credentials prove, or, of a public client, name.
  *
- * @throws OAuthError invalid_client, with the same words for every reason until the client has signed something
+ * @param address network address that they come from
+ * @throws OAuthError invalid_client, during a pause with status 429; with the same words for every reason until the client has signed something
  */
 export async function authenticateClient(
   context: AuthorizationContext,
   credentials: ClientCredentials,
+  address: string,
 ): Promise<Client> {
   const { prove, of } = proofs[credentials.method]
   const registered = findClient(context, credentials.clientId)
   const client = registered && of.includes(registered.metadata.authenticationMethod) ? registered : undefined
-  // A client that is not there costs as much time as one that is: the proof is tried all the same.
-  const isProven = await prove(context, client, credentials)
+  const isProven = await prove(context, client, credentials, address)
   if (!client || !isProven) throw new OAuthError('invalid_client', 'client authentication failed')
   return client
 }

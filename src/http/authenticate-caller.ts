@@ -8,14 +8,23 @@ import { OAuthError } from '../oauth/errors.ts'
 import { mayIntrospect } from '../oauth/introspection.ts'
 import type { Parameters } from './parameters.ts'
 
+/** The client that sent this request. @throws OAuthError invalid_client */
+export const authenticateRequest = (
+  context: AuthorizationContext,
+  request: FastifyRequest,
+  form: Parameters,
+): Promise<Client> =>
+  authenticateClient(context, clientCredentials(request.headers.authorization, form), request.ip)
+
 /** @throws OAuthError invalid_client */
 export async function authenticateCaller(
   context: AuthorizationContext,
   request: FastifyRequest,
   form: Parameters,
 ): Promise<Client> {
-  const client = await authenticateClient(context, clientCredentials(request.headers.authorization, form))
-  if (!mayIntrospect(client)) throw new OAuthError('invalid_client', 'only a client with a secret may ask')
+  const client = await authenticateRequest(context, request, form)
+  if (!mayIntrospect(client))
+    throw new OAuthError('invalid_client', 'only a client that proves itself may ask')
   return client
 }
 

@@ -73,18 +73,17 @@ export class ClientMetadataError extends Error {
   readonly code = 'client_metadata'
 }
 
-const grantTypes = [
-export const servedGrantTypes: readonly string[] = [
+/** SignOn 1.1 had them; RFC 9700 section 2 advises against them, so they are served to whom they were registered for. */
+const discouragedGrantTypes = ['implicit', 'password']
+/** Those that a client may be invited to register itself for. */
+export const openGrantTypes: readonly string[] = [
   'authorization_code',
   'client_credentials',
   'refresh_token',
   'urn:ietf:params:oauth:grant-type:device_code',
   'urn:ietf:params:oauth:grant-type:token-exchange',
-  'implicit',
-  'password',
 ]
-/** SignOn 1.1 had them; RFC 9700 section 2 advises against them, so they are served to whom they were registered for. */
-const discouragedGrantTypes = ['implicit', 'password']
+const grantTypes = [...openGrantTypes, ...discouragedGrantTypes]
 const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']
 const clientIdText = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 const longestClientId = 64

@@ -6,8 +6,8 @@
  * person or hash a secret: they lie outside the hashed record, in an erasable side record.
  */
 import type { ClientMetadata } from './client-metadata.ts'
-import type { UserClaims } from './user-claims.ts'
 import type { InvitationTerms } from './invitation.ts'
+import type { UserClaims } from './user-claims.ts'
 
 /** How a grant came to be (RFC 6749 section 1.3). */
 export type GrantType =

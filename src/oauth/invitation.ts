@@ -3,7 +3,7 @@
  * a client that registered itself counts by an invitation that the administrator signed beforehand (initial access
  * tokens of RFC 7591 section 3; open registration is the invitation that needs no token).
  */
-import { type ClientMetadata, servedGrantTypes } from './client-metadata.ts'
+import { type ClientMetadata, openGrantTypes } from './client-metadata.ts'
 import type { Recorded } from './events.ts'
 import { isScopeToken } from './scope.ts'
 
@@ -74,7 +74,7 @@ export function beyondTerms(metadata: ClientMetadata, terms: InvitationTerms): s
   })
   if (given !== undefined) return `${given} is the administrator's to give`
   const grantType = metadata.grantTypes.find(
-    (type) => !terms.grantTypes.includes(type) || !servedGrantTypes.includes(type),
+    (type) => !terms.grantTypes.includes(type) || !openGrantTypes.includes(type),
   )
   if (grantType !== undefined) return `the grant type ${grantType} is not open to it`
   const scope = metadata.scopes.find((it) => !terms.scopes.includes(it))
@@ -95,7 +95,7 @@ export function isInvitationTerms(value: unknown): value is InvitationTerms {
   const { scopes, grantTypes, uses, expiresAtSeconds } = value as Partial<InvitationTerms>
   return (
     isListOf(scopes, isScopeToken) &&
-    isListOf(grantTypes, (type) => servedGrantTypes.includes(type)) &&
+    isListOf(grantTypes, (type) => openGrantTypes.includes(type)) &&
     isCount(uses) &&
     isCount(expiresAtSeconds)
   )

@@ -55,7 +55,6 @@ const milliseconds: FieldCodec = { write: (ms) => writeItem(String(ms)), decode:
 
 export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } = {
   server: flat(['origin', 'administratorAddress', 'serverAddress', 'checkpointKey:hash']),
-  client: flat(['clientId', 'registeredAtVersion', 'metadata', 'secretHash?', 'removed']),
   user: flat(['subject', 'username?', 'passwordHash?', 'authorities', 'removed', 'claims?']),
   client: flat(
     ['clientId', 'registeredAtVersion', 'metadata', 'secretHash?', 'removed', 'former?', 'enrolment?'],
@@ -72,7 +71,6 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
   ),
   invitation: flat(['terms', 'uses', 'withdrawn', 'lastClientId?']),
   assertion: flat(['clientId', 'expiresAtSeconds']),
-  user: flat(['subject', 'username?', 'passwordHash?', 'authorities', 'removed']),
   session: flat(['id', 'subject', 'startedAtSeconds', 'expiresAtSeconds', 'endedAtSeconds', 'acr?', 'amr?']),
   consent: flat(['clientVersion', 'scopes']),
   grant: flat(

@@ -44,7 +44,7 @@ async function openSigning(changes = signs([key.jwk])): Promise<World> {
 const authenticate = async (world: World, form: Record<string, string>, authorization?: string) => {
   try {
     const credentials = clientCredentials(authorization, form)
-    return (await authenticateClient(world.context, credentials)).clientId
+    return (await authenticateClient(world.context, credentials, '127.0.0.1')).clientId
   } catch (error) {
     if (error instanceof OAuthError) return `${error.code}: ${error.message}`
     throw error

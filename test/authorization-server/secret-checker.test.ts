@@ -98,7 +98,7 @@ describe('as much work', () => {
       const credentials = { clientId, secret: 'wrong', method: 'client_secret_basic' } as const
       let code: unknown
       const work = await workOf(async () => {
-        code = await answerOrCode(() => authenticateClient(world.context, credentials))
+        code = await answerOrCode(() => authenticateClient(world.context, credentials, '127.0.0.1'))
       })
       expect([clientId, code, work]).toEqual([clientId, 'invalid_client', 1])
     }
@@ -134,7 +134,7 @@ describe('RFC 6749 section 2.3: a client authenticates', () => {
     await registerClient(world, 'confidential', {}, await hashSecret('secret'))
     await registerClient(world, 'public', { authenticationMethod: 'none' })
     const authenticate = (form: Record<string, string>) =>
-      answerOrCode(() => authenticateClient(world.context, clientCredentials(undefined, form)))
+      answerOrCode(() => authenticateClient(world.context, clientCredentials(undefined, form), '127.0.0.1'))
     expect(await authenticate({ client_id: 'confidential', client_secret: 'secret' })).toMatchObject({
       clientId: 'confidential',
     })

@@ -106,7 +106,7 @@ describe('while nothing can be read', () => {
     expect(() => findSession(context, sampleToken('session', 'some').token)).toThrow(unavailable)
     await expect(authenticateUser(context, 'alice', 'x', '127.0.0.1')).rejects.toEqual(unavailable)
     const credentials = { clientId: 'other', secret: 'x', method: 'client_secret_basic' } as const
-    await expect(authenticateClient(context, credentials)).rejects.toEqual(unavailable)
+    await expect(authenticateClient(context, credentials, '127.0.0.1')).rejects.toEqual(unavailable)
   })
 
   test('nothing is given, revoked or ended', async () => {

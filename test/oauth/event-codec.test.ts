@@ -1,9 +1,9 @@
 /** The event vocabulary as bytes: what is written can be read, and nothing else is taken for an event. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { encodeCbor } from '../../src/oauth/cbor.ts'
 import { decodeEvent, encodeEvent, encodeSignedPart } from '../../src/oauth/event-codec.ts'
 import { eventLayouts } from '../../src/oauth/events.ts'
-import { encodeCbor } from '../../src/oauth/cbor.ts'
 import { anyEvent, anyEventOf, eventTypes } from '../support/event-arbitraries.ts'
 import { codeIssued, tokenIssued } from '../support/oauth.ts'
 

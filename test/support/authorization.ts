@@ -70,7 +70,6 @@ export async function openWorld({ folder = temporaryFolder(), cacheEntries = 100
     secrets: new TokenSecrets(Buffer.alloc(32, 5)),
     secretChecker: new SecretChecker(),
     dpop: new DpopProofs(new KeyedHash(Buffer.alloc(32, 6)), { nonceRequired: false }, () => clock.nowMs),
-    outbound: new Outbound({ allow: [], clientHosts: [] }),
     limits: new FailureLimits({ ledger, models, now: () => clock.nowMs }, Buffer.alloc(32, 9)),
     outbound,
     clientKeys: new ClientKeys(outbound, () => clock.nowMs),

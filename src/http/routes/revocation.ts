@@ -1,16 +1,14 @@
 /** `POST /oauth/revoke`: token revocation (RFC 7009). */
 import type { FastifyInstance } from 'fastify'
-import { authenticateClient } from '../../authorization-server/authenticate-client.ts'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
 import { revoke } from '../../authorization-server/revoke.ts'
-import { clientCredentials } from '../../oauth/client-authentication.ts'
-import { requiredToken } from '../authenticate-caller.ts'
+import { authenticateRequest, requiredToken } from '../authenticate-caller.ts'
 import { parameters } from '../parameters.ts'
 
 export function revocationRoute(app: FastifyInstance, context: AuthorizationContext): void {
   app.post('/oauth/revoke', async (request, reply) => {
     const form = parameters(request.body)
-    const client = await authenticateClient(context, clientCredentials(request.headers.authorization, form))
+    const client = await authenticateRequest(context, request, form)
     await revoke(context, client, requiredToken(form))
     // Section 2.2: the content of the answer is ignored by the client.
     return reply.code(200).send()

@@ -1,16 +1,15 @@
 /** `POST /oauth/token`: the token endpoint (RFC 6749 section 3.2). */
 import type { FastifyInstance } from 'fastify'
-import { authenticateClient } from '../../authorization-server/authenticate-client.ts'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
 import { requestToken } from '../../authorization-server/token.ts'
-import { clientCredentials } from '../../oauth/client-authentication.ts'
+import { authenticateRequest } from '../authenticate-caller.ts'
 import { provenKey } from '../dpop-proof.ts'
 import { parameters } from '../parameters.ts'
 
 export function tokenRoute(app: FastifyInstance, context: AuthorizationContext): void {
   app.post('/oauth/token', async (request, reply) => {
     const form = parameters(request.body)
-    const client = await authenticateClient(context, clientCredentials(request.headers.authorization, form))
+    const client = await authenticateRequest(context, request, form)
     const jkt =
       request.headers.dpop === undefined
         ? undefined
