@@ -86,13 +86,15 @@ export abstract class OperatorCommand extends BaseCommand {
     return readText(file)
   }
 
+  /** The first line of a file or of standard input. @throws ControlError malformed */
+  protected readLine(file: string | undefined, keyFile: string | undefined): string {
+    if ((file ?? '-') === '-' && keyFile === '-') throw bothFromInput()
+    return readText(file ?? '-').split(/\r?\n/, 1)[0]!
+  }
+
   /** JSON of a file or of standard input, as a list. @throws ControlError malformed */
   protected readItems(file: string | undefined, keyFile: string | undefined): unknown[] {
-    if ((file ?? '-') === '-' && keyFile === '-')
-      throw new ControlError(
-        'malformed',
-        'standard input cannot hold both the private key and the JSON: name a file for one',
-      )
+    if ((file ?? '-') === '-' && keyFile === '-') throw bothFromInput()
     const text = readText(file ?? '-')
     try {
       const input: unknown = JSON.parse(text)
@@ -102,6 +104,12 @@ export abstract class OperatorCommand extends BaseCommand {
     }
   }
 }
+
+const bothFromInput = () =>
+  new ControlError(
+    'malformed',
+    'standard input cannot hold both the private key and the other input: name a file for one',
+  )
 
 function readText(file: string): string {
   try {

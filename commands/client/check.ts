@@ -14,7 +14,8 @@ export default class ClientCheck extends OperatorCommand {
     return this.withConnection(flags, async ({ operations }) => {
       const client = await operations.client({ clientId: args.id })
       if (!client) throw new ControlError('not_found', 'The client not found.')
-      const block = clientBlock(client)
+      const failures = await operations.failures({ kind: 'client', name: args.id })
+      const block = clientBlock(client, failures)
       this.log(blockTable(block))
       return block
     })

@@ -14,7 +14,8 @@ export default class UserCheck extends OperatorCommand {
     return this.withConnection(flags, async ({ operations }) => {
       const user = await operations.user({ username: args.name })
       if (!user) throw new ControlError('not_found', 'The user not found.')
-      const block = userBlock(user)
+      const failures = await operations.failures({ kind: 'user', name: args.name })
+      const block = userBlock(user, failures)
       this.log(blockTable(block))
       return block
     })

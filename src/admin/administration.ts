@@ -15,7 +15,13 @@ import {
 } from '../oauth/client-metadata.ts'
 import { encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, streamOf } from '../oauth/events.ts'
-import { parseUserRegistration, type UserRegistration } from '../oauth/user.ts'
+import {
+  assertAuthorities,
+  assertPassword,
+  parseUserRegistration,
+  type User,
+  type UserRegistration,
+} from '../oauth/user.ts'
 import { type Connection, ControlError } from './connection.ts'
 
 export interface Administrator {
@@ -132,15 +138,72 @@ async function submitUser(
 
 /** @throws ControlError not_found */
 export async function removeUser(administrator: Administrator, username: string): Promise<number> {
-  const user = await administrator.connection.operations.user({ username })
-  if (!user) throw new ControlError('not_found', 'The user not found.')
-  const { subject } = user
+  const { subject } = await presentUser(administrator, username)
   return submit(administrator, streamOf.user(subject), (signedAtSeconds) => ({
     type: 'user.removed',
     subject,
     signedAtSeconds,
     signature: '',
   }))
+}
+
+/**
+ * Gives a user another password; all sessions and tokens of the user end.
+ *
+ * @throws UserError, ControlError not_found
+ */
+export async function changePassword(
+  administrator: Administrator,
+  username: string,
+  password: string,
+): Promise<number> {
+  assertPassword(password)
+  const { subject, claims, username: name } = await presentUser(administrator, username)
+  const passwordHash = await hashSecret(password)
+  return submit(administrator, streamOf.user(subject), (signedAtSeconds) => ({
+    type: 'user.password_changed',
+    subject,
+    signedAtSeconds,
+    signature: '',
+    side: { username: name!, passwordHash, ...(claims && { claims }) },
+  }))
+}
+
+/** Gives a user other authorities. @throws UserError, ControlError not_found */
+export async function updateUser(
+  administrator: Administrator,
+  username: string,
+  authorities: readonly string[],
+): Promise<number> {
+  assertAuthorities(authorities)
+  const { subject } = await presentUser(administrator, username)
+  return submit(administrator, streamOf.user(subject), (signedAtSeconds) => ({
+    type: 'user.updated',
+    subject,
+    authorities: [...new Set(authorities)],
+    signedAtSeconds,
+    signature: '',
+  }))
+}
+
+/** Lifts the pause that failed attempts have brought for a name. @throws ControlError not_found */
+export async function unlock(
+  administrator: Administrator,
+  kind: 'user' | 'client',
+  name: string,
+): Promise<number> {
+  const { stream } = await administrator.connection.operations.failures({ kind, name })
+  return submit(administrator, stream, (signedAtSeconds) => ({
+    type: 'login.unlocked',
+    signedAtSeconds,
+    signature: '',
+  }))
+}
+
+async function presentUser({ connection }: Administrator, username: string): Promise<User> {
+  const user = await connection.operations.user({ username })
+  if (!user) throw new ControlError('not_found', 'The user not found.')
+  return user
 }
 
 /**

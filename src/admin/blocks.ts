@@ -1,4 +1,5 @@
 /** Clients, users and tokens as SignOn 1.1 printed them: names in its spelling, values as text. */
+import type { FailureView } from '../authorization-server/failure-limits.ts'
 import type { Client } from '../oauth/client.ts'
 import type { User } from '../oauth/user.ts'
 import type { TokenView } from './operations.ts'
@@ -10,7 +11,7 @@ const pairs = (map: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${name}=${value}`)
     .join(', ')}}`
 
-export const clientBlock = ({ clientId, metadata, secretHash }: Client): Block => ({
+export const clientBlock = ({ clientId, metadata, secretHash }: Client, failures: FailureView): Block => ({
   AccessTokenValidity: String(metadata.accessTokenValiditySeconds ?? ''),
   AdditionalInformation: pairs(metadata.additionalInformation),
   Authorities: metadata.authorities,
@@ -19,19 +20,31 @@ export const clientBlock = ({ clientId, metadata, secretHash }: Client): Block =
   ClientId: clientId,
   ClientSecret: secretHash ?? '',
   Description: metadata.description ?? '',
+  ...failuresRow(failures),
   RefreshTokenValidity: String(metadata.refreshTokenValiditySeconds ?? ''),
   RegisteredRedirectUris: metadata.redirectUris,
   ResourceIds: metadata.resourceIds,
   Scopes: metadata.scopes,
 })
 
-export const userBlock = ({ username, passwordHash, authorities, claims }: User): Block => ({
+/** Of a pause after failed attempts, where there is one. */
+function failuresRow({ pausedUntilMs, pausedAddresses }: FailureView): Block {
+  const from = pausedAddresses > 0 ? [`from ${pausedAddresses} address(es)`] : []
+  const until = pausedUntilMs === null ? [] : [`until ${new Date(pausedUntilMs).toISOString()}`]
+  return from.length + until.length > 0 ? { FailedLogins: ['paused', ...until, ...from].join(' ') } : {}
+}
+
+export const userBlock = (
+  { username, passwordHash, authorities, claims }: User,
+  failures: FailureView,
+): Block => ({
   Authorities: authorities,
   ...(claims && {
     Claims: Object.entries(claims).map(
       ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
     ),
   }),
+  ...failuresRow(failures),
   Password: passwordHash ?? '',
   Username: username ?? '',
 })

@@ -4,6 +4,7 @@
  */
 import { type AdministrationRequest, administer } from '../authorization-server/administer.ts'
 import type { AuthorizationContext } from '../authorization-server/context.ts'
+import type { FailureView, ProverKind } from '../authorization-server/failure-limits.ts'
 import { grantStreamOf } from '../authorization-server/revoke.ts'
 import type { Client } from '../oauth/client.ts'
 import { streamOf } from '../oauth/events.ts'
@@ -48,6 +49,8 @@ export interface Operations {
   client(input: { clientId: string }): Client | null
   clients(input: Record<string, never>): Promise<Client[]>
   user(input: { username: string }): User | null
+  /** Failed attempts for a user or a client, known or not. */
+  failures(input: { kind: ProverKind; name: string }): FailureView
   /** All who bear the name or bore it, removed users too, as far as they are not erased. */
   bearers(input: { username: string }): Promise<{ subject: string; removed: boolean }[]>
   token(input: { token: string }): TokenView | null
@@ -86,6 +89,7 @@ export function createOperations({ context, status, monitor, coinAddresses }: Op
       const subject = models.subjectOf(username.normalize('NFC'))
       return (subject === undefined ? undefined : models.load('user', streamOf.user(subject)).state) ?? null
     },
+    failures: ({ kind, name }) => context.limits.view(kind, name.normalize('NFC')),
     async bearers({ username }) {
       const name = username.normalize('NFC')
       const bearers: { subject: string; removed: boolean }[] = []

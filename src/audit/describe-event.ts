@@ -9,11 +9,17 @@ const revokedBecause: Readonly<Record<RevocationReason, string>> = {
   logout: 'the user logged out',
   code_reuse: 'its code was used twice',
   refresh_reuse: 'a replaced refresh token was used again',
+  session: 'its session ended',
+  password_changed: 'the password of the user was changed',
 }
 
 const sessionEndedBecause: Readonly<Record<SessionEndReason, string>> = {
   logout: 'the user logged out',
   administrator: 'the administrator ended it',
+  expired: 'its time was over',
+  user_removed: 'the user was removed',
+  password_changed: 'the password of the user was changed',
+  replaced: 'the user logged in again',
 }
 
 type Words = { [T in EventType]: (event: EventOf<T>, id: string) => string }
@@ -41,11 +47,17 @@ const words: Words = {
   'user.registered': ({ subject, authorities }) =>
     `user ${subject} registered by the administrator, authorities ${listOf(authorities)}`,
   'user.removed': ({ subject }) => `user ${subject} removed by the administrator`,
+  'user.password_changed': ({ subject }) => `password of user ${subject} changed by the administrator`,
+  'user.updated': ({ subject, authorities }) =>
+    `user ${subject} changed by the administrator, authorities ${listOf(authorities)}`,
   'user.erased': ({ subject }) =>
     `user ${subject} erased by the administrator: nothing names the person any more`,
   'session.started': ({ subject, expiresAtSeconds }, id) =>
     `user ${subject} logged in: session ${id} until ${at(expiresAtSeconds)}`,
   'session.ended': ({ reason }, id) => `session ${id} ended: ${sessionEndedBecause[reason]}`,
+  'logout.delivered': ({ clientId }, id) => `client ${clientId} told of the end of session ${id}`,
+  'logout.failed': ({ clientId, attempts }, id) =>
+    `client ${clientId} could not be told of the end of session ${id}, ${attempts} attempts`,
   'consent.given': ({ subject, clientId, scopes }) =>
     `user ${subject} approved ${scopesOf(scopes)} for client ${clientId}`,
   'code.issued': ({ subject, clientId, scopes, expiresAtSeconds }, id) =>

@@ -35,6 +35,8 @@ const isNotThere = (state: Client | User | undefined, what: string): string | un
 
 const hasNotEnrolled = (state: Client | undefined): string | undefined =>
   isNotThere(state, 'the client') ?? (state?.enrolment ? undefined : 'the client did not register itself')
+const isNotOver = (state: Session | undefined): string | undefined =>
+  !state || state.endedAtSeconds === null ? 'the session had not ended' : undefined
 
 const isSubset = (part: readonly string[], whole: readonly string[]) =>
   part.every((item) => whole.includes(item))
@@ -143,6 +145,16 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
     stream: ({ subject }) => streamOf.user(subject),
     broken: (state: User | undefined) => isNotThere(state, 'the user'),
   }),
+  'user.password_changed': law('user.password_changed', {
+    kind: 'user',
+    stream: ({ subject }) => streamOf.user(subject),
+    broken: (state: User | undefined) => isNotThere(state, 'the user'),
+  }),
+  'user.updated': law('user.updated', {
+    kind: 'user',
+    stream: ({ subject }) => streamOf.user(subject),
+    broken: (state: User | undefined) => isNotThere(state, 'the user'),
+  }),
   'user.erased': law('user.erased', {
     kind: 'user',
     stream: ({ subject }) => streamOf.user(subject),
@@ -152,7 +164,10 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
   'session.started': law('session.started', {
     kind: 'session',
     broken: firstOfItsStream,
-    references: ({ subject }) => [userOf(subject)],
+    references: ({ subject, continues }) => [
+      userOf(subject),
+      ...(continues === undefined ? [] : [{ stream: streamOf.session(continues), version: 0 }]),
+    ],
   }),
   'session.ended': law('session.ended', {
     kind: 'session',
@@ -163,6 +178,8 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
           ? 'the session had ended before'
           : undefined,
   }),
+  'logout.delivered': law('logout.delivered', { kind: 'session', broken: isNotOver }),
+  'logout.failed': law('logout.failed', { kind: 'session', broken: isNotOver }),
   'consent.given': law('consent.given', {
     kind: 'consent',
     stream: ({ subject, clientId }) => streamOf.consent(subject, clientId),

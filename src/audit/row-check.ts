@@ -9,7 +9,13 @@ import { readEvents } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import type { Event, Recorded } from '../oauth/events.ts'
-import { encodeLoaded, kindOfStream, projectRows, stateRowKey } from '../projections/rows.ts'
+import {
+  encodeLoaded,
+  kindOfStream,
+  projectRows,
+  sessionOfExpiryRow,
+  stateRowKey,
+} from '../projections/rows.ts'
 import { bucketOf, EntryComparison } from './entry-comparison.ts'
 import type { Faults } from './fault.ts'
 import { type StateBefore, StreamStates, unknownState } from './stream-states.ts'
@@ -35,7 +41,7 @@ function changesOf(recorded: Recorded, before: StateBefore, changes: RowChanges)
       return present
     },
     put: (key, value) => changes.put(key, value, key.equals(stateKey) ? present : undefined),
-    // The one row that is ever taken away is that of a username; it holds the subject.
+    // Rows that are taken away: that of a username, which holds the subject, and that of a session's expiry.
     del: (key) => changes.del(key, Buffer.from(subjectOf(event))),
   })
 }
@@ -109,6 +115,8 @@ function described(key: Buffer, value: Buffer): string {
       return `the row of token hash ${rest.toString('base64url')}`
     case 'u':
       return `the username of ${value.toString()}`
+    case 'e':
+      return `the expiry row of session ${sessionOfExpiryRow(key).id}`
     case 'h':
       return `the history row ${rest.subarray(0, -9).toString()} of position ${rest.readUIntBE(rest.length - 6, 6)}`
     default:

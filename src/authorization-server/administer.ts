@@ -1,14 +1,17 @@
 /** Administration: events that count only with the administrator's signature over their place and content. */
 import { LedgerError } from '../ledger/errors.ts'
+import { sideKey } from '../ledger/layout.ts'
 import { administrationText, isAdministration, sideCommitment } from '../oauth/administration.ts'
 import { isWellFormedAdministration } from '../oauth/administration-shape.ts'
 import { usesSecret } from '../oauth/client.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
+import type { User } from '../oauth/user.ts'
 import { kindOfStream, usernameRowKey } from '../projections/rows.ts'
 import type { States, StreamKind } from '../projections/state-codec.ts'
 import type { AuthorizationContext } from './context.ts'
-import { eraseUser } from './erase-user.ts'
+import { followEnd } from './end.ts'
+import { eraseUser, sidesOfStream } from './erase-user.ts'
 
 /** A signed request as it comes from outside: the event as it will be recorded, and where. */
 export interface AdministrationRequest {
@@ -106,12 +109,19 @@ export async function administer(
   try {
     if (event.type === 'user.erased') {
       const { recorded, isForgotten } = await eraseUser(context, event, version)
+      await followEnd(context, recorded)
       return { ...recorded, isForgotten }
     }
+    // The password's former hash goes in the same batch.
+    const outdated = event.type === 'user.password_changed' ? sidesOfStream(context, stream) : []
     const [recorded] = await ledger.append(stream, version, [event], now(), {
       ...(username !== undefined && { absentRows: [usernameRowKey(username)] }),
       ...(salt && { salt }),
+      erase: outdated,
     })
+    await followEnd(context, recorded!)
+    // The event stands whatever becomes of this.
+    if (outdated.length > 0) await ledger.storage.forget(outdated.map(sideKey)).catch(() => false)
     return recorded!
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
@@ -151,6 +161,12 @@ function assertPossible(event: Event, state: States[StreamKind] | undefined): vo
     case 'user.erased':
       if (!state) throw new AdministrationError('not_found', 'The user not found.')
       return
+    case 'user.password_changed':
+      if (!isThere) throw new AdministrationError('not_found', 'The user not found.')
+      if ((state as User).username !== event.side.username)
+        throw new AdministrationError('malformed', 'the side record is not that of this user')
+      return
+    case 'user.updated':
     case 'user.removed':
       if (!isThere) throw new AdministrationError('not_found', 'The user not found.')
       return

@@ -7,8 +7,9 @@
  */
 import { rowKey, sideKey } from '../ledger/layout.ts'
 import { type Event, type EventOf, type Recorded, streamOf } from '../oauth/events.ts'
-import { historyRowPrefix, stateRowKey, usernameRowKey } from '../projections/rows.ts'
+import { stateRowKey, usernameRowKey } from '../projections/rows.ts'
 import type { AuthorizationContext } from './context.ts'
+import { indexedStreams } from './indexed-streams.ts'
 
 export interface Erasure {
   recorded: Recorded
@@ -45,25 +46,22 @@ export async function eraseUser(
 
 /** Positions of whatever has a side record that is the person's, or had one: registration, sessions, failed logins. */
 async function sidesOf(
-  { ledger, limits }: AuthorizationContext,
+  context: AuthorizationContext,
   subject: string,
   username: string | undefined,
 ): Promise<number[]> {
+  const positions = sidesOfStream(context, streamOf.user(subject))
+  if (username !== undefined)
+    positions.push(...sidesOfStream(context, context.limits.streamOf('user', username)))
+  for await (const record of indexedStreams(context, 'u', subject))
+    if (record.commitment) positions.push(record.position)
+  return positions
+}
+
+/** Positions in a stream whose events have a side record, or had one. */
+export function sidesOfStream({ ledger }: AuthorizationContext, stream: string): number[] {
   const positions: number[] = []
-  const own = [streamOf.user(subject)]
-  if (username !== undefined) own.push(limits.streamOf('user', username))
-  for (const stream of own)
-    for (
-      let version = 0, record = ledger.record(stream, 0);
-      record;
-      record = ledger.record(stream, ++version)
-    )
-      if (record.commitment) positions.push(record.position)
-  const prefix = historyRowPrefix('u', subject)
-  for await (const key of ledger.rowKeys(prefix)) {
-    if (key.length !== prefix.length + 8) continue
-    const record = ledger.recordAt(Number(key.readBigUInt64BE(prefix.length)))
-    if (record?.commitment) positions.push(record.position)
-  }
+  for (let version = 0, record = ledger.record(stream, 0); record; record = ledger.record(stream, ++version))
+    if (record.commitment) positions.push(record.position)
   return positions
 }

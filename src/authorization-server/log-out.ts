@@ -4,8 +4,9 @@ import { matchesRedirectUri } from '../oauth/redirect-uri.ts'
 import { findClient } from './authenticate-client.ts'
 import type { AuthorizationContext } from './context.ts'
 import { decideAndAppend } from './decide-and-append.ts'
+import { endSession } from './end.ts'
 import { endGrant, grantStreamOf } from './revoke.ts'
-import { endSession, type LiveSession } from './session.ts'
+import type { LiveSession } from './session.ts'
 
 /**
  * The token names the client, the client the allowed redirect URIs. The session ends only where it is that of

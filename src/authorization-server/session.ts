@@ -1,11 +1,10 @@
 /** Browser sessions at this server: log in, recognise, log out. */
-import type { Decision } from '../oauth/errors.ts'
-import { type Event, type SessionEndReason, streamOf } from '../oauth/events.ts'
+import { type Event, streamOf } from '../oauth/events.ts'
 import { isSessionLive, type Session } from '../oauth/session.ts'
 import { hashToken, isToken } from '../oauth/token-format.ts'
 import type { User } from '../oauth/user.ts'
 import type { AuthorizationContext } from './context.ts'
-import { decideAndAppend } from './decide-and-append.ts'
+import { endSession } from './end.ts'
 
 export interface LiveSession {
   session: Session
@@ -57,18 +56,26 @@ async function checkPassword(
   const subject = models.subjectOf(name)
   const user = subject === undefined ? undefined : models.load('user', streamOf.user(subject)).state
   const isRight = await secretChecker.check(user?.removed ? undefined : user?.passwordHash, password)
-  // Checking takes its time: a user who was removed or erased meanwhile starts no session any more.
-  const isThere = user && models.load('user', streamOf.user(user.subject)).state?.removed === false
-  return isRight && isThere ? user : undefined
+  // Checking takes its time: a user who was removed or erased meanwhile, or whose password was changed, starts no
+  // session any more.
+  const present = user && models.load('user', streamOf.user(user.subject)).state
+  return isRight && present?.removed === false && present.passwordHash === user?.passwordHash
+    ? user
+    : undefined
 }
 
-/** Starts a session for a user who has just proved to be there; resolves with its cookie. */
+/**
+ * Starts a session for a user who has just proved to be there; resolves with its cookie. What the browser had
+ * before is of no use to whoever planted it: of the same user it goes on under the new name, of another it ends.
+ */
 export async function startSession(
   context: AuthorizationContext,
   user: User,
   browser: Browser,
+  before?: LiveSession,
 ): Promise<string> {
   const { ledger, secrets, settings, now } = context
+  const isSame = before?.user.subject === user.subject
   const cookie = secrets.create('session')
   const nowMs = now()
   const started: Event = {
@@ -76,24 +83,11 @@ export async function startSession(
     subject: user.subject,
     cookieHash: cookie.hash,
     expiresAtSeconds: Math.floor(nowMs / 1000) + settings.sessionSeconds,
+    ...(isSame && { continues: before.session.id }),
     side: { address: browser.address, userAgent: browser.userAgent.slice(0, longestUserAgent) },
   }
   await ledger.append(streamOf.session(secrets.identifier()), 0, [started], nowMs, { isNewStream: true })
+  await ledger.append(streamOf.session(secrets.identifier()), 0, [started], nowMs)
+  if (before) await endSession(context, before.session, isSame ? 'replaced' : 'logout')
   return cookie.token
-}
-
-export async function endSession(
-  context: AuthorizationContext,
-  session: Session,
-  reason: SessionEndReason,
-): Promise<void> {
-  await decideAndAppend(
-    context,
-    'session',
-    streamOf.session(session.id),
-    (state): Decision<void, Event> => ({
-      events: !state || state.endedAtSeconds !== null ? [] : [{ type: 'session.ended', reason }],
-      answer: undefined,
-    }),
-  )
 }

@@ -52,6 +52,17 @@ export function isWellFormedAdministration(event: Event): boolean {
         (claims === undefined || areUserClaims(claims))
       )
     }
+    case 'user.password_changed': {
+      const { username, passwordHash, claims } = event.side
+      return (
+        isSubject(event.subject) &&
+        isUsername(username) &&
+        isText(passwordHash) &&
+        (claims === undefined || areUserClaims(claims))
+      )
+    }
+    case 'user.updated':
+      return isSubject(event.subject) && areAuthorities(event.authorities)
     case 'user.removed':
     case 'user.erased':
       return isSubject(event.subject)

@@ -19,9 +19,23 @@ export type GrantType =
   | 'token_exchange'
 
 /** Why a grant ended. `code_reuse` and `refresh_reuse` are the replays of RFC 9700 sections 4.2 and 4.14. */
-export type RevocationReason = 'client' | 'administrator' | 'logout' | 'code_reuse' | 'refresh_reuse'
+export type RevocationReason =
+  | 'client'
+  | 'administrator'
+  | 'logout'
+  | 'code_reuse'
+  | 'refresh_reuse'
+  | 'session'
+  | 'password_changed'
 
-export type SessionEndReason = 'logout' | 'administrator'
+/** `replaced`: the same user has logged in again in the same browser, and the new session goes on for it. */
+export type SessionEndReason =
+  | 'logout'
+  | 'administrator'
+  | 'expired'
+  | 'user_removed'
+  | 'password_changed'
+  | 'replaced'
 
 interface EventFields {
   /** The server's keys and log name, bound to each other: first event of a ledger, and again when one changes. */
@@ -105,6 +119,14 @@ interface EventFields {
     side: { username: string; passwordHash: string; claims?: UserClaims }
   }
   'user.removed': { subject: string; signedAtSeconds: number; signature: string }
+  /** The side record takes the place of the one before, which is erased. */
+  'user.password_changed': {
+    subject: string
+    signedAtSeconds: number
+    signature: string
+    side: { username: string; passwordHash: string; claims?: UserClaims }
+  }
+  'user.updated': { subject: string; authorities: string[]; signedAtSeconds: number; signature: string }
   /** What names the person is gone, from the side records too; a user who was still there is removed with it. */
   'user.erased': { subject: string; signedAtSeconds: number; signature: string }
   'session.started': {
@@ -114,9 +136,14 @@ interface EventFields {
     /** Authentication context class and methods (OpenID Connect Core section 2, RFC 8176). */
     acr?: string
     amr?: string[]
+    /** Id of the session of the same user that this one goes on for. */
+    continues?: string
     side: { address: string; userAgent: string }
   }
   'session.ended': { reason: SessionEndReason }
+  /** The outcome of a back-channel logout, once there is nothing more to try. */
+  'logout.delivered': { clientId: string }
+  'logout.failed': { clientId: string; attempts: number }
   'consent.given': { subject: string; clientId: string; clientVersion: number; scopes: string[] }
   'code.issued': {
     codeHash: string
@@ -269,12 +296,20 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
   },
   'user.removed': { code: 33, fields: ['subject', 'signedAtSeconds', 'signature'] },
   'user.erased': { code: 34, fields: ['subject', 'signedAtSeconds', 'signature'] },
+  'user.password_changed': {
+    code: 35,
+    fields: ['subject', 'signedAtSeconds', 'signature'],
+    side: ['username', 'passwordHash', 'claims?'],
+  },
+  'user.updated': { code: 36, fields: ['subject', 'authorities', 'signedAtSeconds', 'signature'] },
   'session.started': {
     code: 48,
-    fields: ['subject', 'cookieHash:hash', 'expiresAtSeconds', 'acr?', 'amr?'],
+    fields: ['subject', 'cookieHash:hash', 'expiresAtSeconds', 'acr?', 'amr?', 'continues?'],
     side: ['address', 'userAgent'],
   },
   'session.ended': { code: 49, fields: ['reason'] },
+  'logout.delivered': { code: 50, fields: ['clientId'] },
+  'logout.failed': { code: 51, fields: ['clientId', 'attempts'] },
   'consent.given': { code: 64, fields: ['subject', 'clientId', 'clientVersion', 'scopes'] },
   'code.issued': {
     code: 80,

@@ -9,6 +9,8 @@ export interface Session {
   endedAtSeconds: number | null
   acr?: string
   amr?: string[]
+  /** The session of the same user and browser that it goes on for. */
+  continues?: string
 }
 
 export function evolveSession(
@@ -25,6 +27,7 @@ export function evolveSession(
         endedAtSeconds: null,
         ...(event.acr !== undefined && { acr: event.acr }),
         ...(event.amr !== undefined && { amr: event.amr }),
+        ...(event.continues !== undefined && { continues: event.continues }),
       }
     case 'session.ended':
       return state && { ...state, endedAtSeconds: Math.floor(timeMs / 1000) }

@@ -28,6 +28,21 @@ export function evolveUser(state: User | undefined, { event }: Recorded): User |
         ...(claims && { claims }),
       }
     }
+    case 'user.password_changed': {
+      if (!state) return state
+      const { username, passwordHash, claims } = event.side
+      // Only what its own side record says: that of the registration may be there or erased.
+      return {
+        subject: state.subject,
+        ...(username !== undefined && { username }),
+        ...(passwordHash !== undefined && { passwordHash }),
+        authorities: state.authorities,
+        removed: state.removed,
+        ...(claims && { claims }),
+      }
+    }
+    case 'user.updated':
+      return state && { ...state, authorities: event.authorities }
     case 'user.removed':
       return state && { ...state, removed: true }
     case 'user.erased':
@@ -57,6 +72,16 @@ export const isUsername = (value: unknown): value is string =>
 export const areAuthorities = (value: unknown): value is string[] =>
   Array.isArray(value) && value.length <= 100 && value.every((item) => isText(item) && item !== '')
 
+export function assertPassword(password: unknown): asserts password is string {
+  if (typeof password !== 'string' || password.length === 0 || password.length > 1024)
+    throw new UserError('password: text of 1 to 1024 characters is expected')
+}
+
+export function assertAuthorities(authorities: unknown): asserts authorities is string[] {
+  if (!areAuthorities(authorities))
+    throw new UserError('authorities: a list of at most 100 texts is expected')
+}
+
 /**
  * Reads one user of `user create`: `username`, `password`, `authorities`, all required, and `claims`.
  *
@@ -71,10 +96,8 @@ export function parseUserRegistration(input: unknown): UserRegistration {
     throw new UserError(`${unknown}: is not a member of a user (username, password, authorities, claims)`)
   if (!isUsername(username))
     throw new UserError('username: text of 1 to 256 characters without control characters is expected')
-  if (typeof password !== 'string' || password.length === 0 || password.length > 1024)
-    throw new UserError('password: text of 1 to 1024 characters is expected')
-  if (!areAuthorities(authorities))
-    throw new UserError('authorities: a list of at most 100 texts is expected')
+  assertPassword(password)
+  assertAuthorities(authorities)
   return {
     username: username.normalize('NFC'),
     password,

@@ -7,6 +7,8 @@
  *     u SHA-256(username)           subject; a key may outlive its row inside LevelDB, so it holds no name
  *     h c client 00 position(8)     first events of the grants of a client
  *     h u subject 00 position(8)    first events of the grants, sessions and consents of a user
+ *     h s session 00 position(8)    first events of the grants that were given in a session
+ *     e seconds(4) session          when a session that has not ended will be over
  */
 import { hash as digest } from 'node:crypto'
 import type { Projection, Rows } from '../ledger/codec.ts'
@@ -48,7 +50,9 @@ export const kindOfStream = (stream: string): StreamKind => stream.slice(0, stre
 export const stateRowKey = (stream: string): Buffer => Buffer.from(`s${stream}`)
 export const usernameRowKey = (username: string): Buffer =>
   Buffer.concat([Buffer.from('u'), digest('sha256', username, 'buffer')])
-export const historyRowPrefix = (kind: 'c' | 'u', id: string): Buffer => Buffer.from(`h${kind}${id}\0`)
+/** Of a client, a user, a session. */
+export type HistoryKind = 'c' | 'u' | 's'
+export const historyRowPrefix = (kind: HistoryKind, id: string): Buffer => Buffer.from(`h${kind}${id}\0`)
 
 /** @param hash base64url of a SHA-256 */
 export function tokenRowKey(hash: string): Buffer {
@@ -57,6 +61,23 @@ export function tokenRowKey(hash: string): Buffer {
   if (!readHash(hash, key, 1)) key.write(hash, 1, 'base64url')
   return key
 }
+
+export const expiryRowPrefix: Buffer = Buffer.from('e')
+
+function expiryRowKey(expiresAtSeconds: number, id: string): Buffer {
+  const key = Buffer.alloc(5 + Buffer.byteLength(id))
+  expiryRowPrefix.copy(key)
+  key.writeUInt32BE(expiresAtSeconds, 1)
+  key.write(id, 5)
+  return key
+}
+
+export const sessionOfExpiryRow = (key: Buffer): { id: string; expiresAtSeconds: number } => ({
+  expiresAtSeconds: key.readUInt32BE(1),
+  id: key.toString('utf8', 5),
+})
+
+const idOf = (stream: string): string => stream.slice(stream.indexOf(':') + 1)
 
 export function encodeLoaded<K extends StreamKind>(kind: K, state: States[K], version: number): Buffer {
   const row = stateCodecs[kind].encode(state, 4)
@@ -79,7 +100,7 @@ export function evolveLoaded<K extends StreamKind>(
   return { state: evolvers[kind](before.state, recorded), version: recorded.version + 1 }
 }
 
-function putHistory(rows: Rows, kind: 'c' | 'u', id: string, position: number): void {
+function putHistory(rows: Rows, kind: HistoryKind, id: string, position: number): void {
   const prefix = historyRowPrefix(kind, id)
   const key = Buffer.allocUnsafe(prefix.length + 8)
   prefix.copy(key)
@@ -105,7 +126,14 @@ export const projectRows: Projection<Event> = (recorded, rows, handed) => {
 
   for (const hash of hashesOf(event)) if (hash !== null) rows.put(tokenRowKey(hash), Buffer.from(stream))
 
-  if (event.type === 'user.registered' && event.side.username !== undefined)
+  if (event.type === 'session.started') rows.put(expiryRowKey(event.expiresAtSeconds, idOf(stream)), empty)
+  if (event.type === 'session.ended' && before.state)
+    rows.del(expiryRowKey((before.state as States['session']).expiresAtSeconds, idOf(stream)))
+
+  if (
+    (event.type === 'user.registered' || event.type === 'user.password_changed') &&
+    event.side.username !== undefined
+  )
     rows.put(usernameRowKey(event.side.username), Buffer.from(event.subject))
   if (event.type === 'user.removed' || event.type === 'user.erased') {
     const user = before.state as States['user'] | undefined
@@ -115,6 +143,7 @@ export const projectRows: Projection<Event> = (recorded, rows, handed) => {
 
   if (version === 0) {
     if ('clientId' in event && kind === 'grant') putHistory(rows, 'c', event.clientId, position)
+    if ('session' in event && event.session !== undefined) putHistory(rows, 's', event.session, position)
     if ('subject' in event && kind !== 'user' && event.subject !== null)
       putHistory(rows, 'u', event.subject, position)
   }

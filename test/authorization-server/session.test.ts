@@ -1,16 +1,12 @@
 /** Browser sessions: expiry, logout, a removed user, and whose logout ends what. */
 import { describe, expect, test } from 'vitest'
 import { administer } from '../../src/authorization-server/administer.ts'
+import { endSession } from '../../src/authorization-server/end.ts'
 import { findLiveToken } from '../../src/authorization-server/introspect.ts'
 import { logOut } from '../../src/authorization-server/log-out.ts'
 import { revoke } from '../../src/authorization-server/revoke.ts'
 import { hashSecret } from '../../src/authorization-server/secret-checker.ts'
-import {
-  authenticateUser,
-  endSession,
-  findSession,
-  startSession,
-} from '../../src/authorization-server/session.ts'
+import { authenticateUser, findSession, startSession } from '../../src/authorization-server/session.ts'
 import {
   answerOrCode,
   openWorld,

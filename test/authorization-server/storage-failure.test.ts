@@ -1,14 +1,10 @@
 /** A storage that fails is an error of its own, never "inactive", never a token. */
 import { describe, expect, test } from 'vitest'
 import { authenticateClient } from '../../src/authorization-server/authenticate-client.ts'
+import { endSession } from '../../src/authorization-server/end.ts'
 import { findLiveToken } from '../../src/authorization-server/introspect.ts'
 import { revoke } from '../../src/authorization-server/revoke.ts'
-import {
-  authenticateUser,
-  endSession,
-  findSession,
-  startSession,
-} from '../../src/authorization-server/session.ts'
+import { authenticateUser, findSession, startSession } from '../../src/authorization-server/session.ts'
 import { LedgerError } from '../../src/ledger/errors.ts'
 import {
   browserOf,

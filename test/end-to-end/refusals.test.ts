@@ -66,7 +66,7 @@ describe('bad input gets one line and changes nothing', () => {
     {
       words: ['client', 'create', '--privatekey-file', '-'],
       input: '{}',
-      says: 'standard input cannot hold both the private key and the JSON: name a file for one',
+      says: 'standard input cannot hold both the private key and the other input: name a file for one',
     },
     {
       words: ['client', 'create', ...key],

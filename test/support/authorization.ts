@@ -119,6 +119,18 @@ export const userRegistered = (subject: string, username: string, passwordHash =
   ...signed,
   side: { username, passwordHash },
 })
+export const passwordChanged = (subject: string, username: string, passwordHash: string) => ({
+  type: 'user.password_changed' as const,
+  subject,
+  ...signed,
+  side: { username, passwordHash },
+})
+export const userUpdated = (subject: string, authorities: string[]) => ({
+  type: 'user.updated' as const,
+  subject,
+  authorities,
+  ...signed,
+})
 export const userErased = (subject: string) => ({ type: 'user.erased' as const, subject, ...signed })
 export const userRemoved = (subject: string) => ({ type: 'user.removed' as const, subject, ...signed })
 

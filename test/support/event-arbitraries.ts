@@ -157,6 +157,12 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     ),
   }),
   'user.removed': fc.record({ subject: anyText, ...signed }),
+  'user.password_changed': fc.record({
+    subject: anyText,
+    ...signed,
+    side: fc.record({ username: anyText, passwordHash: anyText }, { noNullPrototype: true }),
+  }),
+  'user.updated': fc.record({ subject: anyText, authorities: anyTexts, ...signed }),
   'user.erased': fc.record({ subject: anyText, ...signed }),
   'session.started': withOptional(
     {
@@ -165,9 +171,20 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
       expiresAtSeconds: anySeconds,
       side: fc.record({ address: anyText, userAgent: anyText }, { noNullPrototype: true }),
     },
-    { acr: anyText, amr: anyTexts },
+    { acr: anyText, amr: anyTexts, continues: anyText },
   ),
-  'session.ended': fc.record({ reason: fc.constantFrom('logout', 'administrator') }),
+  'session.ended': fc.record({
+    reason: fc.constantFrom(
+      'logout',
+      'administrator',
+      'expired',
+      'user_removed',
+      'password_changed',
+      'replaced',
+    ),
+  }),
+  'logout.delivered': fc.record({ clientId: anyText }),
+  'logout.failed': fc.record({ clientId: anyText, attempts: anySeconds }),
   'consent.given': fc.record({
     subject: anyText,
     clientId: anyText,

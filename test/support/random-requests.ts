@@ -2,16 +2,20 @@
 import fc from 'fast-check'
 import { administer } from '../../src/authorization-server/administer.ts'
 import { decideConsent } from '../../src/authorization-server/authorize.ts'
+import { decideAndAppend } from '../../src/authorization-server/decide-and-append.ts'
+import { endSession } from '../../src/authorization-server/end.ts'
+import { expireSessions } from '../../src/authorization-server/expire-sessions.ts'
 import { logOut } from '../../src/authorization-server/log-out.ts'
 import { revoke } from '../../src/authorization-server/revoke.ts'
-import { endSession, findSession, startSession } from '../../src/authorization-server/session.ts'
+import { findSession, startSession } from '../../src/authorization-server/session.ts'
 import { LedgerError } from '../../src/ledger/errors.ts'
 import { OAuthError } from '../../src/oauth/errors.ts'
-import { streamOf } from '../../src/oauth/events.ts'
+import { type Event, streamOf } from '../../src/oauth/events.ts'
 import {
   browserOf,
   clientRegistered,
   clientRemoved,
+  passwordChanged,
   redeemForm,
   redirectUri,
   requestToken,
@@ -20,6 +24,7 @@ import {
   userErased,
   userRegistered,
   userRemoved,
+  userUpdated,
   type World,
 } from './authorization.ts'
 import { sampleMetadata } from './oauth.ts'
@@ -30,6 +35,8 @@ const kinds = [
   'remove client',
   'remove user',
   'erase user',
+  'change password',
+  'update user',
   'log in',
   'log out',
   'consent',
@@ -39,6 +46,8 @@ const kinds = [
   'revoke',
   'revoke as administrator',
   'guess',
+  'expire',
+  'tell a client',
   'lift a pause',
   'wait',
 ] as const
@@ -126,8 +135,19 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
       if (erased !== undefined) await administrate(userErased(erased), streamOf.user(erased))
       return
     }
+    case 'change password':
+      if (user?.username !== undefined)
+        await administrate(passwordChanged(subject, user.username, `hash ${pick}`), streamOf.user(subject))
+      return
+    case 'update user':
+      await administrate(userUpdated(subject, ['USER', `A${pick}`]), streamOf.user(subject))
+      return
     case 'log in':
-      if (user) holdings.cookies.push(await startSession(context, user, { address: '::1', userAgent: 'x' }))
+      if (user) {
+        const before = pick % 2 === 0 ? findSession(context, holdings.cookies.at(-1)) : undefined
+        const browser = { address: '::1', userAgent: 'x' }
+        holdings.cookies.push(await startSession(context, user, browser, before))
+      }
       return
     case 'log out': {
       const live = findSession(context, holdings.cookies.at(-1))
@@ -190,7 +210,21 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
       await administrate({ type: 'login.unlocked', signedAtSeconds: 1, signature: '' }, stream)
       return
     }
+    case 'tell a client': {
+      const ended = world.heard.filter(({ event }) => event.type === 'session.ended')
+      const stream = of(ended, other)?.stream
+      const outcome: Event =
+        pick % 2 === 0
+          ? { type: 'logout.delivered', clientId }
+          : { type: 'logout.failed', clientId, attempts: 8 }
+      if (stream !== undefined)
+        await decideAndAppend(context, 'session', stream, () => ({ events: [outcome], answer: undefined }))
+      return
+    }
+    case 'expire':
+      await expireSessions(context)
+      return
     case 'wait':
-      clock.nowMs += pick * 1000
+      clock.nowMs += (pick === 7 ? 3600 : pick) * 1000
   }
 }

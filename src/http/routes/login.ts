@@ -2,12 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { findClient } from '../../authorization-server/authenticate-client.ts'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
-import {
-  authenticateUser,
-  endSession,
-  findSession,
-  startSession,
-} from '../../authorization-server/session.ts'
+import { authenticateUser, findSession, startSession } from '../../authorization-server/session.ts'
 import { OAuthError } from '../../oauth/errors.ts'
 import { matchesRedirectUri } from '../../oauth/redirect-uri.ts'
 import type { User } from '../../oauth/user.ts'
@@ -67,11 +62,9 @@ export function loginRoute(
     }
     if (!user)
       return form(request, reply.code(401), continueTo, { error: 'credentials', username: username ?? '' })
-    // A new session each time: what the browser had before is of no use to whoever planted it.
     const before = findSession(context, cookie.read(request))
-    if (before) await endSession(context, before.session, 'logout')
     const browser = { address: request.ip, userAgent: request.headers['user-agent'] ?? '' }
-    cookie.set(reply, await startSession(context, user, browser))
+    cookie.set(reply, await startSession(context, user, browser, before))
     cookie.clearContinue(reply)
     return reply.redirect(continueTo ?? '/welcome.html', 303)
   })

@@ -1,8 +1,9 @@
 /** `/oauth/logout` of SignOn 1.1 (`access_token`, `redirect_uri`), and the logout form of this site's own pages. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
+import { endSession } from '../../authorization-server/end.ts'
 import { logOut } from '../../authorization-server/log-out.ts'
-import { endSession, findSession } from '../../authorization-server/session.ts'
+import { findSession } from '../../authorization-server/session.ts'
 import { OAuthError } from '../../oauth/errors.ts'
 import { languageOf, sendPage } from '../html-pages.ts'
 import { loggedOutPage } from '../pages/logout.ts'
