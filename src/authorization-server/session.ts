@@ -87,7 +87,6 @@ export async function startSession(
     side: { address: browser.address, userAgent: browser.userAgent.slice(0, longestUserAgent) },
   }
   await ledger.append(streamOf.session(secrets.identifier()), 0, [started], nowMs, { isNewStream: true })
-  await ledger.append(streamOf.session(secrets.identifier()), 0, [started], nowMs)
   if (before) await endSession(context, before.session, isSame ? 'replaced' : 'logout')
   return cookie.token
 }
