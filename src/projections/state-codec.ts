@@ -71,7 +71,6 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
   ),
   invitation: flat(['terms', 'uses', 'withdrawn', 'lastClientId?']),
   assertion: flat(['clientId', 'expiresAtSeconds']),
-  session: flat(['id', 'subject', 'startedAtSeconds', 'expiresAtSeconds', 'endedAtSeconds', 'acr?', 'amr?']),
   session: flat([
     'id',
     'subject',
