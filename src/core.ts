@@ -2,6 +2,7 @@
 import { ClientKeys } from './authorization-server/client-keys.ts'
 import type { AuthorizationContext } from './authorization-server/context.ts'
 import { DpopProofs } from './authorization-server/dpop.ts'
+import { finishErasures } from './authorization-server/erase-user.ts'
 import { FailureLimits } from './authorization-server/failure-limits.ts'
 import { KeyedHash } from './authorization-server/keyed-hash.ts'
 import { SecretChecker } from './authorization-server/secret-checker.ts'
@@ -60,6 +61,8 @@ export async function openCore(
       await checkpointKeysOf(models, origin),
     )
     await keepHeadFile(ledger, paths.headFile)
+    // What cannot be finished now stays noted.
+    await finishErasures(ledger).catch(() => {})
     await introduceServer(ledger, models, identity, now)
     const outbound = new Outbound({
       allow: settings.outbound.allow,

@@ -5,6 +5,7 @@ import { decodeEvent } from '../oauth/event-codec.ts'
 import type { Event, Recorded } from '../oauth/events.ts'
 import { sameHash } from '../tree/hash.ts'
 import type { Authority } from './authority.ts'
+import type { ErasureCheck } from './erasure-check.ts'
 import type { Faults } from './fault.ts'
 import type { IndexCheck } from './index-check.ts'
 import { brokenLaw, misplacement, type Reference, referencesOf } from './laws.ts'
@@ -15,6 +16,7 @@ export interface RecordChecks {
   authority: Authority
   index: IndexCheck
   states: StreamStates
+  erasures: ErasureCheck
   /** Left out where read models are not compared. */
   rows: RowCheck | undefined
 }
@@ -140,6 +142,7 @@ export class RecordCheck {
     rows?.expect(recorded, before)
     states.evolve(before, recorded)
     const lookUps: Promise<void>[] = []
+    if (event.type === 'user.erased') lookUps.push(this.#checks.erasures.check(event.subject, position))
     for (const reference of referencesOf(event)) {
       const stands = states.stands(reference, position)
       if (stands instanceof Promise) lookUps.push(stands.then((it) => this.#tell(it, recorded, reference)))

@@ -11,6 +11,7 @@ import { AnchorCheck } from './anchor-check.ts'
 import { Authority, type OpenedServer, type Trusted, type VerifyMessage } from './authority.ts'
 import { type Block, Blocks } from './blocks.ts'
 import { CheckpointCheck, type FoundCheckpoint, type SavedCheckpoint } from './checkpoint-check.ts'
+import { ErasureCheck } from './erasure-check.ts'
 import { type Fault, Faults } from './fault.ts'
 import { IndexCheck } from './index-check.ts'
 import { RecordCheck } from './record-check.ts'
@@ -90,6 +91,7 @@ class Verifier {
   readonly #checkpoints: CheckpointCheck
   readonly #anchors: AnchorCheck
   readonly #index: IndexCheck
+  readonly #erasures: ErasureCheck
   readonly #rows: RowCheck | undefined
   readonly #records: RecordCheck
 
@@ -112,10 +114,11 @@ class Verifier {
     this.#checkpoints = new CheckpointCheck(reader, options.savedCheckpoints ?? [], faults)
     this.#anchors = new AnchorCheck(reader, options.chain, faults, this.#warnings)
     this.#index = new IndexCheck(reader, faults, size, isDamaged)
+    this.#erasures = new ErasureCheck(reader, faults)
     this.#rows = options.rows ? new RowCheck(reader) : undefined
     const states = new StreamStates(reader, isDamaged)
     const [authority, index, rows] = [this.#authority, this.#index, this.#rows]
-    this.#records = new RecordCheck(faults, { authority, index, states, rows })
+    this.#records = new RecordCheck(faults, { authority, index, states, erasures: this.#erasures, rows })
   }
 
   static async open(reader: StorageReader, options: VerifyOptions): Promise<Verifier> {
@@ -245,6 +248,10 @@ class Verifier {
     if (this.#checkpoints.unsigned > 0)
       this.#unchecked.push(
         `the signatures of ${this.#checkpoints.unsigned} checkpoints: the event that names their key is damaged`,
+      )
+    if (this.#erasures.unfinished > 0)
+      this.#unchecked.push(
+        `${this.#erasures.unfinished} erasures are not finished: a start of the server goes on with them`,
       )
     if (this.#anchors.notAsked > 0)
       this.#unchecked.push(

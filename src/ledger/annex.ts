@@ -9,6 +9,13 @@ export async function putAnnex(storage: Storage, entries: Readonly<Record<string
   await batch.write()
 }
 
+/** Takes an entry away, durably. */
+export async function deleteAnnex(storage: Storage, name: string): Promise<void> {
+  const batch = storage.batch()
+  batch.del(annexKey(name))
+  await batch.write()
+}
+
 /** Entries whose name begins with `prefix`, by name; from one on, backwards and limited where asked for. */
 export async function* listAnnex(
   reader: StorageReader,

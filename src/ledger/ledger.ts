@@ -14,7 +14,7 @@ import QuickLRU from 'quick-lru'
 import { type Observable, Subject } from 'rxjs'
 import type { EventCodec, Projection, RecordedEvent, Rows } from './codec.ts'
 import { LedgerError } from './errors.ts'
-import { decodePosition, encodePosition, eventKey, rowKey, sideKey, streamKey } from './layout.ts'
+import { annexKey, decodePosition, encodePosition, eventKey, rowKey, sideKey, streamKey } from './layout.ts'
 import { readEvents } from './reader.ts'
 import { decodeRecord, type EventRecord, encodeRecord } from './record.ts'
 import type { Storage, StorageBatch } from './storage.ts'
@@ -27,6 +27,8 @@ export interface AppendOptions {
   salt?: Buffer
   /** Positions whose side records are erased in the same batch, so that the event and what it says are one. */
   erase?: readonly number[]
+  /** Entries of the annex that are stored in the same batch, by name. */
+  annex?: Readonly<Record<string, Buffer>>
   /**
    * The stream's name holds 128 bits or more that were drawn at random for this append: there can be no such stream,
    * and it is not looked for on the disk.
@@ -162,6 +164,8 @@ export class Ledger<E> {
       const pending = this.#filling
       for (const { key, value } of writes) value ? pending.batch.put(key, value) : pending.batch.del(key)
       for (const position of options.erase ?? noPositions) pending.batch.del(sideKey(position))
+      if (options.annex)
+        for (const [name, value] of Object.entries(options.annex)) pending.batch.put(annexKey(name), value)
       for (const record of records) this.#tree.append(record, pending.batch)
       this.#lastTimeMs = recorded.at(-1)?.timeMs ?? this.#lastTimeMs
       for (const event of recorded) pending.events.push(event)

@@ -1,9 +1,13 @@
 /** `kill -9` while users are erased: each one is erased whole, or not at all. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { finishErasures } from '../../src/authorization-server/erase-user.ts'
+import { listAnnex } from '../../src/ledger/annex.ts'
 import { rangeOf } from '../../src/ledger/layout.ts'
 import { readEvents } from '../../src/ledger/reader.ts'
 import { projectRows, stateRowKey, usernameRowKey } from '../../src/projections/rows.ts'
@@ -12,8 +16,13 @@ import { checkTree, temporaryFolder } from '../support/ledger.ts'
 
 const program = fileURLToPath(new URL('./killed-eraser.ts', import.meta.url))
 
-async function eraseAndKill(folder: string, round: number, count: number): Promise<string[]> {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, folder, String(round)], {
+async function eraseAndKill(
+  folder: string,
+  round: number,
+  count: number,
+  ...hold: string[]
+): Promise<string[]> {
+  const child = spawn(process.execPath, ['--import', 'tsx', program, folder, String(round), ...hold], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const closed = once(child, 'close')
@@ -69,6 +78,45 @@ test('after each of several kills', async () => {
     const world = await openWorld({ folder })
     const erased = await checkWholeness(world)
     for (const subject of acknowledged) expect(erased).toContain(subject)
+    await world.ledger.close()
+  }
+})
+
+/** Files of the ledger that hold something of a person. */
+const naming = (folder: string) =>
+  readdirSync(folder).filter((name) =>
+    /(name|address) of s-/.test(readFileSync(join(folder, name), 'latin1')),
+  )
+
+test('killed when the event was stored and the files not yet rewritten: the next opening rewrites them', async () => {
+  const folder = temporaryFolder()
+  await eraseAndKill(folder, 0, 4, 'held')
+  const world = await openWorld({ folder })
+  expect((await checkWholeness(world)).size).toBe(4)
+  expect(naming(folder)).not.toEqual([])
+  await finishErasures(world.ledger)
+  expect(naming(folder)).toEqual([])
+  const notes: string[] = []
+  for await (const [name] of listAnnex(world.storage, 'erasing/')) notes.push(name)
+  expect(notes).toEqual([])
+  expect((await checkWholeness(world)).size).toBe(4)
+})
+
+test('killed at any moment, with what was being written then: after the next opening nothing names the erased', async () => {
+  const folder = temporaryFolder()
+  for (const [round, count] of [5, 13].entries()) {
+    await eraseAndKill(folder, round, count)
+    const world = await openWorld({ folder })
+    const erased = await checkWholeness(world)
+    await finishErasures(world.ledger)
+    const files = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'))
+    for (const subject of erased)
+      // Longer subjects begin with it.
+      for (const text of [`name of ${subject}`, `address of ${subject}`])
+        expect(
+          files.some((file) => new RegExp(`${text}(?!\\d)`).test(file)),
+          text,
+        ).toBe(false)
     await world.ledger.close()
   }
 })
