@@ -6,6 +6,7 @@ import { type BundleVerdict, checkBundle } from './audit/bundle-check.ts'
 import { type ExportOptions, exportBundle } from './audit/bundle-export.ts'
 import { stationNames } from './audit/stations.ts'
 import { verifyMessage } from './chain/message.ts'
+import type { ChainClient } from './chain/types.ts'
 
 const verifySignature: VerifyMessage = (address, text, signature) => verifyMessage(text, address, signature)
 
@@ -19,7 +20,15 @@ export const writeBundle = (
 /** @throws ProofFileError malformed, unknown_version */
 export const verifyBundle = (
   directory: string,
-  { administrator, servers }: { administrator?: string | undefined; servers?: readonly string[] | undefined },
+  {
+    administrator,
+    servers,
+    chain,
+  }: {
+    administrator?: string | undefined
+    servers?: readonly string[] | undefined
+    chain?: ChainClient | undefined
+  },
 ): Promise<BundleVerdict> =>
   checkBundle(directory, {
     verifyMessage: verifySignature,
@@ -27,6 +36,7 @@ export const verifyBundle = (
       ...(administrator !== undefined && { administratorAddress: administrator }),
       ...(servers && { serverAddresses: servers }),
     },
+    ...(chain && { chain }),
   })
 
 /** One line that sums up, a line for each fault, then what holds of the anchors and what is not proved. */

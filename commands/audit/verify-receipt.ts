@@ -24,7 +24,7 @@ Exit code 0 when every station that the receipt gives holds, 1 otherwise.`
     administrator: Flags.string({ description: 'address of the administrator at that time' }),
     server: Flags.string({
       multiple: true,
-      description: 'address of the server; further ones for its other keys',
+      description: 'address of the server; further ones for its former keys',
     }),
     node: Flags.string({ description: 'endpoint of a node to ask whether the blocks are on its chain' }),
     timeout: Flags.integer({ min: 1, default: 10, description: 'seconds to wait for the node' }),

@@ -1,11 +1,14 @@
 /**
- * Verifies a bundle from its own bytes: no ledger, no network. Every byte of it is held against another or
- * against a signature. Memory goes with the number of checkpoints, not with that of records.
+ * Verifies a bundle from its own bytes: no ledger, and no network but for a node that may be asked. Every byte of it is
+ * held against another or against a signature, and every event against the laws of the protocol. Memory goes with the
+ * number of checkpoints, not with that of records.
  */
 import { hash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
+import type { ChainClient } from '../chain/types.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
+import type { Recorded } from '../oauth/events.ts'
 import { type Checkpoint, parseCheckpoint } from '../tree/checkpoint.ts'
 import { leafHash, sameHash } from '../tree/hash.ts'
 import { verifyInclusion } from '../tree/proofs.ts'
@@ -22,6 +25,7 @@ import {
   subtreesBehind,
 } from './bundle.ts'
 import { BundleFolder } from './bundle-folder.ts'
+import { BundleStreams } from './bundle-streams.ts'
 import { Faults } from './fault.ts'
 import { RangeTree } from './range-tree.ts'
 import { decodeAnchor, decodeProven } from './receipt.ts'
@@ -34,6 +38,8 @@ export interface BundleCheckOptions {
   verifyMessage: VerifyMessage
   /** Addresses known from elsewhere. */
   trusted?: Trusted
+  /** A node to ask whether the blocks are on its best chain. */
+  chain?: ChainClient
 }
 
 export interface BundleFault {
@@ -74,6 +80,8 @@ class BundleCheck {
   readonly #manifest: Manifest
   readonly #found = new Faults(mostFaults)
   readonly #authority: Authority
+  readonly #streams: BundleStreams
+  readonly #chain: ChainClient | undefined
   readonly #stations = new Stations()
   readonly #tree = new RangeTree()
   readonly #trees = new Map<number, NotedTree>()
@@ -82,9 +90,15 @@ class BundleCheck {
   #checkpoints = 0
   #lastTimeMs = 0
 
-  constructor(folder: BundleFolder, manifest: Manifest, { verifyMessage, trusted = {} }: BundleCheckOptions) {
+  constructor(
+    folder: BundleFolder,
+    manifest: Manifest,
+    { verifyMessage, trusted = {}, chain }: BundleCheckOptions,
+  ) {
     this.#folder = folder
     this.#manifest = manifest
+    this.#chain = chain
+    this.#streams = new BundleStreams(manifest.from, this.#found)
     this.#authority = new Authority(verifyMessage, trusted, this.#found)
     if (!trusted.serverAddresses)
       this.#stations.notProved(
@@ -122,6 +136,7 @@ class BundleCheck {
     await this.#attempt(manifestName, () => this.#appendSubtrees(subtreesBehind(to + 1, size), right))
     if (this.#tree.size > to + 1) this.#checkTree()
     this.#authority.finish()
+    if (this.#found.count === 0 && this.faults.length === 0) this.#streams.finish(this.#stations)
     await this.#attempt('anchors.jsonl', () => this.#readAnchors())
     for (const { position, detail } of this.#found.sorted())
       this.#fault('records.bin', position === null ? detail : `position ${position}: ${detail}`)
@@ -209,7 +224,9 @@ class BundleCheck {
       (commitment && side.length >= saltBytes && sameHash(hash('sha256', side, 'buffer'), commitment))
     if (!isRight) this.#fault(sidesName, `position ${position}: it is not the one that the record commits to`)
     const event = decodeEvent(record.type, record.body, isRight ? side?.subarray(saltBytes) : undefined)
-    this.#authority.check({ ...record, event }, commitment)
+    const recorded: Recorded = { ...record, event }
+    this.#authority.check(recorded, commitment)
+    this.#streams.check(recorded)
   }
 
   /** Where there is a checkpoint of as many events as have been gone through. */
@@ -226,7 +243,7 @@ class BundleCheck {
   }
 
   async #readAnchors(): Promise<void> {
-    const anchors = new AnchorStations(this.#stations, this.#authority.anchorSigners, undefined)
+    const anchors = new AnchorStations(this.#stations, this.#authority.anchorSigners, this.#chain)
     const anchored = new Set<NotedTree>()
     let i = 0
     for await (const value of this.#folder.lines('anchors.jsonl')) {

@@ -10,6 +10,7 @@ export const stationNames = {
   server_key: 'binding of the checkpoint key',
   server_address: 'address of the server',
   administrator: 'signature of the administrator',
+  protocol: 'laws of the protocol',
   anchor_payload: 'payload of the anchor',
   anchor_signature: 'signature of the anchor',
   anchor_branch: 'path into the block',

@@ -18,7 +18,7 @@ type AnyState = Loaded<States[StreamKind]>
 export const unknownState = 'unknown'
 export type StateBefore = AnyState | typeof unknownState
 
-const nothing: AnyState = { state: undefined, version: 0 }
+export const noEvents: AnyState = { state: undefined, version: 0 }
 const keptStreams = 20_000
 const keptReferences = 100_000
 const saltBytes = 32
@@ -50,7 +50,7 @@ export class StreamStates {
 
   /** The state that the event was appended to; a promise only where it is not in memory. */
   before({ stream, version }: Recorded): StateBefore | Promise<StateBefore> {
-    if (version === 0) return nothing
+    if (version === 0) return noEvents
     const kept = this.#kept.get(stream)
     return kept?.last.version === version - 1 ? stateAfter(kept) : this.#fold(stream, version)
   }
@@ -76,7 +76,7 @@ export class StreamStates {
   }
 
   async #fold(stream: string, version: number): Promise<StateBefore> {
-    let loaded = nothing
+    let loaded = noEvents
     for (let at = 0; at < version; at++) {
       const recorded = await this.#read(stream, at)
       if (!recorded) return unknownState

@@ -6,14 +6,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BundleVerdict, checkBundle } from '../../src/audit/bundle-check.ts'
 import { type ExportOptions, exportBundle } from '../../src/audit/bundle-export.ts'
 import { RangeTree } from '../../src/audit/range-tree.ts'
+import type { ChainClient } from '../../src/chain/types.ts'
 import { annexKey, eventKey, tileKey } from '../../src/ledger/layout.ts'
 import { openStorage, type Storage } from '../../src/ledger/storage.ts'
-import { anchorTrees } from '../support/anchored-ledger.ts'
+import { streamOf } from '../../src/oauth/events.ts'
+import { anchorOf, anchorTrees, checkpointsOf } from '../support/anchored-ledger.ts'
 import {
   administrator,
   copyOf,
   lifeEvents,
   liveThrough,
+  SampleLedger,
   server,
   options as strict,
   tamper,
@@ -85,6 +88,48 @@ test('side records only where disclosed', async () => {
   }
   expect(await holds(await bundle(0, 12))).toBe(false)
   expect(await holds(await bundle(0, 12, { disclose: true }))).toBe(true)
+})
+
+test('the laws of the protocol are held against the range', async () => {
+  const outcomes = async (from: number, to: number) =>
+    (await check(await bundle(from, to))).stations
+      .filter(({ station }) => station === 'protocol')
+      .map(({ outcome }) => outcome)
+  expect(await outcomes(0, 12)).toEqual(['proved'])
+  // The grant began before.
+  expect(await outcomes(7, 12)).toEqual(['proved', 'not_proved'])
+  const broken = await copyOf(directory)
+  const log = await SampleLedger.open(broken)
+  await log.append(streamOf.grant('first'), 5, [{ type: 'code.redeemed' }])
+  await log.checkpoints.sign()
+  const last = log.ledger.size - 1
+  await expect(bundle(0, last, { unanchored: true }, log.storage)).rejects.toThrow(
+    `position ${last}: code.redeemed: a code was redeemed on a grant that had ended`,
+  )
+  await log.ledger.close()
+})
+
+test('with a node: whether the blocks are on its chain', async () => {
+  const target = await bundle(0, 4)
+  const asked = async (transaction: ChainClient['transaction'], best: string) => {
+    const chain = {
+      endpoint: 'http://node.example',
+      transaction,
+      blockHashAt: async () => best,
+    } as unknown as ChainClient
+    const { ok, stations } = await checkBundle(target, { verifyMessage, trusted, chain })
+    return [
+      ok,
+      ...stations.filter(({ station }) => station === 'block_on_chain').map(({ outcome }) => outcome),
+    ]
+  }
+  const { block } = anchorOf((await checkpointsOf(storage))[0]!)
+  const place: ChainClient['transaction'] = async (txid) => ({ txid, blockHash: block.hash, blockHeight: 7 })
+  expect(await asked(place, block.hash)).toEqual([true, 'proved'])
+  expect(await asked(place, '00'.repeat(32))).toEqual([false, 'failed'])
+  expect(await asked(async () => undefined, block.hash)).toEqual([false, 'failed'])
+  const away = () => Promise.reject(new Error('it is away'))
+  expect(await asked(away, block.hash)).toEqual([false, 'failed'])
 })
 
 test('what is not there, not anchored, or in the way', async () => {
