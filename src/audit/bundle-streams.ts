@@ -43,7 +43,7 @@ export class BundleStreams {
     const misplaced = misplacement(event, stream)
     if (misplaced) this.#faults.add(position, 'protocol', misplaced)
     const before = this.#before(recorded)
-    const broken = misplaced || before === unknownState ? undefined : brokenLaw(before.state, event)
+    const broken = misplaced || before === unknownState ? undefined : brokenLaw(before.state, recorded)
     if (broken) this.#faults.add(position, 'protocol', `${event.type}: ${broken}`)
     this.#checkReferences(event, position)
     const isFollowed = !misplaced && before !== unknownState
