@@ -11,6 +11,9 @@ import type { Level } from 'level'
 /** `level` tells only what it has in every environment; on Node it is classic-level, which has this too. */
 type Database = Level<Buffer, Buffer> & { compactRange(from: Buffer, to: Buffer): Promise<void> }
 
+export const compactRange = (level: Level<Buffer, Buffer>, from: Buffer, to: Buffer): Promise<void> =>
+  (level as Database).compactRange(from, to)
+
 /** A key just below, and one just above: neither is ever written with a value (see layout.ts). */
 function neighbours(key: Buffer): [Buffer, Buffer] {
   const last = key.at(-1)!

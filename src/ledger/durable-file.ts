@@ -18,7 +18,12 @@ export async function writeDurably(file: string, text: string): Promise<void> {
 /** Renames a file or folder; when this resolves, a crash does not undo it. */
 export async function renameDurably(from: string, to: string): Promise<void> {
   await rename(from, to)
-  const directory = await open(dirname(to), 'r')
+  await syncFolder(dirname(to))
+}
+
+/** What stands in a folder stays there after a crash. */
+export async function syncFolder(folder: string): Promise<void> {
+  const directory = await open(folder, 'r')
   try {
     await directory.sync()
   } finally {

@@ -8,6 +8,12 @@
  *     s stream 00 version(4)        position(8) of the event: the unique (stream, version) of compare-and-append
  *     t level(1) index(8)           tile of the tree, 256 hashes of 32 bytes (fewer in the last of each level)
  *     x position(8)                 side record: salt(32) and content; erasable
+ *
+ * Of the storage itself, which shows none of it (src/ledger/segmented-storage.ts):
+ *
+ *     z d key                       the key is deleted, though a segment holds it
+ *     z g first(8)                  a segment that belongs to the ledger, by its first position
+ *     z l due(6) stream             rows of the stream may move to a segment once this time is over
  */
 const ascii = (letter: string) => letter.charCodeAt(0)
 const prefix = {
@@ -18,6 +24,7 @@ const prefix = {
   stream: ascii('s'),
   tile: ascii('t'),
   side: ascii('x'),
+  own: ascii('z'),
 } as const
 
 export type EntryKind = keyof typeof prefix
@@ -64,6 +71,37 @@ export function rowKey(key: Buffer): Buffer {
 }
 
 export const annexKey = (name: string): Buffer => Buffer.from(`a${name}`)
+
+/** Keys that the storage keeps for itself, by their second byte. */
+export const ownRange = (kind: 'deleted' | 'segment' | 'later'): { gte: Buffer; lt: Buffer } => {
+  const second = ascii(kind === 'segment' ? 'g' : kind.charAt(0))
+  return { gte: Buffer.of(prefix.own, second), lt: Buffer.of(prefix.own, second + 1) }
+}
+export const isOwn = (key: Buffer): boolean => key[0] === prefix.own
+export const deletedKey = (key: Buffer): Buffer => Buffer.concat([ownRange('deleted').gte, key])
+export const segmentKey = (first: number): Buffer =>
+  Buffer.concat([ownRange('segment').gte, encodePosition(first)])
+
+export function laterKey(dueMs: number, stream: string): Buffer {
+  const due = Buffer.alloc(6)
+  due.writeUIntBE(dueMs, 0, 6)
+  return Buffer.concat([ownRange('later').gte, due, Buffer.from(stream)])
+}
+export const decodeLater = (key: Buffer): { dueMs: number; stream: string } => ({
+  dueMs: key.readUIntBE(2, 6),
+  stream: key.toString('utf8', 8),
+})
+
+const versionBytes = 5
+/**
+ * What a key is looked up by in the filter of a segment: for index entries and states the name of their stream, for
+ * other rows the key; undefined for keys that are found by other means.
+ */
+export function filterPart(key: Buffer): Buffer | undefined {
+  if (key[0] === prefix.stream) return key.subarray(1, key.length - versionBytes)
+  if (key[0] !== prefix.row || key[1] === ascii('h')) return undefined
+  return key[1] === ascii('s') ? key.subarray(2) : key
+}
 
 export function encodePosition(position: number): Buffer {
   const bytes = Buffer.allocUnsafe(8)

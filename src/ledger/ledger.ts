@@ -182,6 +182,24 @@ export class Ledger<E> {
     }
   }
 
+  /**
+   * Puts changes that are no events into the next batch; resolves when they are on disk. `isReserved` tells of which
+   * streams an append is on its way, so that what the disk has of them is not the last word.
+   *
+   * @throws LedgerError unavailable or closed
+   */
+  maintain(change: (batch: StorageBatch, isReserved: (stream: string) => boolean) => void): Promise<void> {
+    const unavailable = this.#unavailable()
+    if (unavailable) return unavailable
+    this.#filling ??= { batch: this.storage.batch(), events: [], reserved: [], waiting: [] }
+    const { batch, waiting } = this.#filling
+    change(batch, (stream) => this.#reserved.has(stream))
+    this.#schedule()
+    return new Promise((resolve, reject) => {
+      waiting.push({ resolve, reject })
+    })
+  }
+
   /** Resolves when all that was appended until now is on disk, or has failed. */
   async settled(): Promise<void> {
     const last = this.#batchesDone + (this.#writing ? 1 : 0) + (this.#filling ? 1 : 0)
@@ -296,7 +314,7 @@ export class Ledger<E> {
         this.#durableFrontier = frontier
         for (const [stream, version] of pending.versions) this.#versions.set(stream, version)
         this.#release(pending)
-        this.#committed.next(pending.events)
+        if (pending.events.length > 0) this.#committed.next(pending.events)
         for (const { resolve } of pending.waiting) resolve()
         const waited = pending.waiting.length + (this.#filling?.waiting.length ?? 0)
         this.#enoughAppends = Math.max(Math.ceil(waited / 2), fewAppends)

@@ -1,6 +1,6 @@
 /** The seam to LevelDB: the only place that knows it, and where tests let writes fail. */
 import { Level } from 'level'
-import { compact, Snapshots } from './compaction.ts'
+import { compact, compactRange, Snapshots } from './compaction.ts'
 import { checkBeforeOpening, checkTables } from './database-files.ts'
 import { LedgerError } from './errors.ts'
 
@@ -45,6 +45,16 @@ export interface Storage extends StorageReader {
   close(): Promise<void>
 }
 
+export type Entry = [key: Buffer, value: Buffer]
+
+/** LevelDB itself, as what is laid over it sees it. */
+export interface LevelStorage extends Storage {
+  /** Entries of `entries`, as many at once as were read at once. The snapshot is that of the first call of `next`. */
+  entryLists(range: Range): AsyncGenerator<readonly Entry[]>
+  /** Rewrites the files that hold keys from `gte` on up to `lt`, so that what was deleted there takes no room. */
+  compact(range: Range): Promise<void>
+}
+
 /** Measured: 1,000 entries or 1 MiB a read, the next one under way meanwhile, is twice as fast as LevelDB's 16 KiB. */
 const entriesAtOnce = 1000
 const bytesAtOnce = 1 << 20
@@ -54,7 +64,7 @@ const longRange = 100
 const longestSnapshotMs = 5000
 
 /** @throws LedgerError locked, unavailable or damaged */
-export async function openStorage(directory: string): Promise<Storage> {
+export async function openStorage(directory: string): Promise<LevelStorage> {
   // Made, it opens by itself.
   await checkBeforeOpening(directory)
   const db = new Level<Buffer, Buffer>(directory, {
@@ -84,7 +94,7 @@ export async function openStorage(directory: string): Promise<Storage> {
     last = written.catch(() => {})
     return written
   }
-  return {
+  const storage: LevelStorage = {
     get(key) {
       try {
         return db.getSync(key)
@@ -93,9 +103,12 @@ export async function openStorage(directory: string): Promise<Storage> {
       }
     },
     async *entries(range) {
+      for await (const entries of storage.entryLists(range)) for (const entry of entries) yield entry
+    },
+    async *entryLists(range) {
       const iterator = db.iterator({ ...range, highWaterMarkBytes: bytesAtOnce })
       const release = snapshots.hold()
-      let ahead: Promise<[Buffer, Buffer][]> | undefined
+      let ahead: Promise<Entry[]> | undefined
       try {
         for (;;) {
           const entries = await (ahead ?? iterator.nextv(entriesAtOnce))
@@ -103,7 +116,7 @@ export async function openStorage(directory: string): Promise<Storage> {
           ahead = entries.length < longRange ? undefined : iterator.nextv(entriesAtOnce)
           // Its failure is met at the await above, or by nobody where the caller stops here.
           ahead?.catch(() => {})
-          for (const entry of entries) yield entry
+          yield entries
         }
       } catch (cause) {
         throw unavailable('the ledger cannot be read', cause)
@@ -133,8 +146,10 @@ export async function openStorage(directory: string): Promise<Storage> {
       await open(db, directory)
       failure = undefined
     },
+    compact: ({ gte, lt }) => compactRange(db, gte, lt),
     close: () => db.close(),
   }
+  return storage
 }
 
 const unavailable = (message: string, cause: unknown) => new LedgerError('unavailable', message, { cause })

@@ -13,6 +13,7 @@ import type { LiveSession } from '../../src/authorization-server/session.ts'
 import { requestToken as requestTokens, type TokenRequest } from '../../src/authorization-server/token.ts'
 import { TokenSecrets } from '../../src/authorization-server/token-secrets.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
+import type { Storage } from '../../src/ledger/storage.ts'
 import { administrationText, sideCommitment } from '../../src/oauth/administration.ts'
 import type { Client } from '../../src/oauth/client.ts'
 import type { ClientMetadata } from '../../src/oauth/client-metadata.ts'
@@ -34,10 +35,10 @@ export const redirectUri = 'https://client.example/callback'
 export const signAs = (address: string, text: string): string =>
   createHash('sha256').update(`${address}\n${text}`).digest('base64')
 
-export interface World {
+export interface World<S extends Storage = WatchedStorage> {
   context: AuthorizationContext
   ledger: Ledger<Event>
-  storage: WatchedStorage
+  storage: S
   models: ReadModels
   /** The only clock. */
   clock: { nowMs: number }
@@ -46,7 +47,11 @@ export interface World {
 }
 
 export async function openWorld({ folder = temporaryFolder(), cacheEntries = 100 } = {}): Promise<World> {
-  const storage = await openWatchedStorage(folder)
+  return worldOn(await openWatchedStorage(folder), cacheEntries)
+}
+
+/** The server on a storage, which it closes with the test. */
+export function worldOn<S extends Storage>(storage: S, cacheEntries = 100): World<S> {
   const ledger = new Ledger<Event>(storage, eventCodec, projectRows)
   onTestFinished(() => ledger.close())
   const heard: Recorded[] = []

@@ -1,0 +1,134 @@
+/** Reads from LevelDB what a segment is to hold, a little at a time, and sorts it. */
+import { LedgerError } from '../errors.ts'
+import {
+  decodeLater,
+  decodePosition,
+  eventKey,
+  filterPart,
+  laterKey,
+  ownRange,
+  rowKey,
+  streamKey,
+} from '../layout.ts'
+import { decodeRecord } from '../record.ts'
+import type { Entry } from '../storage.ts'
+import type { ColdRows } from './cold-rows.ts'
+import type { SegmentedStorage } from './segmented-storage.ts'
+
+/** Entries that are sorted in one go, about 3 ms. */
+const sortedAtOnce = 4096
+/** So many events are read in about 2 ms, and so many streams. */
+const eventsAtOnce = 256
+const streamsAtOnce = 64
+
+export interface CollectedEvents {
+  events: number
+  /** Time of the first; infinite where there is none. */
+  firstMs: number
+  /** That have an event among them. */
+  streams: Set<string>
+}
+
+export class Collector {
+  readonly sorted = new SortedEntries()
+  readonly #storage: SegmentedStorage
+  readonly #coldRows: ColdRows
+  readonly #breathe: () => Promise<void>
+
+  /** @param breathe lets requests run */
+  constructor(storage: SegmentedStorage, coldRows: ColdRows, breathe: () => Promise<void>) {
+    this.#storage = storage
+    this.#coldRows = coldRows
+    this.#breathe = breathe
+  }
+
+  /** Events from a position on and from before a time, with their index entries and rows. @throws LedgerError damaged */
+  async events(first: number, most: number, beforeMs: number): Promise<CollectedEvents> {
+    const { hot } = this.#storage
+    const found: CollectedEvents = { events: 0, firstMs: Number.POSITIVE_INFINITY, streams: new Set() }
+    for await (const [key, bytes] of hot.entries({ gte: eventKey(first), lt: eventKey(first + most) })) {
+      const { timeMs, stream, version, ...rest } = decodeRecord(bytes)
+      if (timeMs >= beforeMs) break
+      const expected = first + found.events
+      if (decodePosition(key, 1) !== expected)
+        throw new LedgerError('damaged', `the record at position ${expected} is missing`)
+      const index = streamKey(stream, version)
+      const position = hot.get(index)
+      if (!position)
+        throw new LedgerError(
+          'damaged',
+          `the stream index does not name version ${version} of stream ${stream}`,
+        )
+      if (found.events === 0) found.firstMs = timeMs
+      this.sorted.add(key, bytes)
+      this.sorted.add(index, position)
+      for (const row of this.#coldRows.ofEvent({ timeMs, stream, version, ...rest })) this.#addRow(row)
+      found.streams.add(stream)
+      found.events++
+      if (found.events % eventsAtOnce === 0) await this.#breathe()
+    }
+    return found
+  }
+
+  /**
+   * The rows of those of these streams that are over, and of others whose time has come; how many streams they are of,
+   * the notes that have been followed, and those of when to look again at the others.
+   */
+  async streams(
+    streams: ReadonlySet<string>,
+    beforeMs: number,
+    mostDue: number,
+  ): Promise<{ streams: number; due: Buffer[]; later: Buffer[] }> {
+    const storage = this.#storage
+    const due: Buffer[] = []
+    const later: Buffer[] = []
+    const all = new Set(streams)
+    const range = { gte: ownRange('later').gte, lt: laterKey(beforeMs, ''), limit: mostDue }
+    for await (const [key] of storage.hot.entries(range)) {
+      due.push(key)
+      all.add(decodeLater(key).stream)
+    }
+    let count = 0
+    let looked = 0
+    for (const stream of all) {
+      const rows = await this.#coldRows.ofStream(storage, stream, beforeMs)
+      if (typeof rows === 'number') later.push(laterKey(Math.max(rows, beforeMs), stream))
+      else if (rows && rows.filter((row) => this.#addRow(row)).length > 0) count++
+      if (++looked % streamsAtOnce === 0) await this.#breathe()
+    }
+    return { streams: count, due, later }
+  }
+
+  /** @returns whether it is in LevelDB; in an older segment otherwise, or nowhere */
+  #addRow(row: Buffer): boolean {
+    const key = rowKey(row)
+    const value = this.#storage.hot.get(key)
+    if (value) this.sorted.add(key, value)
+    return value !== undefined
+  }
+}
+
+/** Entries as they come, sorted a few thousand at a time. */
+class SortedEntries {
+  readonly #runs: Entry[][] = []
+  #open: Entry[] = []
+  filterParts = 0
+
+  add(key: Buffer, value: Buffer): void {
+    this.#open.push([key, value])
+    if (filterPart(key)) this.filterParts++
+    if (this.#open.length === sortedAtOnce) this.#close()
+  }
+
+  lists(): AsyncGenerator<readonly Entry[]>[] {
+    this.#close()
+    return this.#runs.map(async function* (run) {
+      yield run
+    })
+  }
+
+  #close(): void {
+    this.#runs.push(this.#open.sort(([a], [b]) => a.compare(b)))
+    this.#open = []
+  }
+}

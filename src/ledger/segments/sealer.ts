@@ -1,0 +1,269 @@
+/**
+ * Moves what is old from LevelDB into segments, a bounded number of events at a time, in steps between which
+ * requests run:
+ *
+ * 1. The entries are read and sorted, and times at which to look again at streams that are not over are noted. Dying
+ *    here leaves nothing but notes, which are looked at in vain.
+ * 2. The file is written, synced and named. Dying here leaves a file that nobody has registered (`Segments`).
+ * 3. It is registered. From here on it belongs to the ledger; what it holds is there twice, and the same.
+ * 4. What has not changed since is deleted from LevelDB, a few hundred keys a batch, then the segment is noted as
+ *    cleared. Dying here leaves the rest, and the next run goes on with it.
+ *
+ * Then segments that lie side by side are merged, so that there are few of them.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { LedgerError } from '../errors.ts'
+import { eventKey, kindOf, segmentKey } from '../layout.ts'
+import type { Ledger } from '../ledger.ts'
+import type { Entry } from '../storage.ts'
+import type { ColdRows } from './cold-rows.ts'
+import { Collector } from './collect.ts'
+import { type Trailer, trailerBytes } from './format.ts'
+import { mergeEntries } from './merge.ts'
+import { mergeable } from './merge-plan.ts'
+import type { SegmentedBatch, SegmentedStorage } from './segmented-storage.ts'
+import { type Registration, registrationEntry, type Segment } from './segments.ts'
+import { removeSegment, type SegmentContent, writeSegment } from './write-segment.ts'
+
+export interface SealerOptions {
+  ledger: Pick<Ledger<never>, 'maintain'>
+  storage: SegmentedStorage
+  coldRows: ColdRows
+  /** Events of a new segment at most; 16,384 where left out. */
+  segmentEvents?: number
+}
+
+export interface Sealed {
+  events: number
+  /** Streams that were over, whose rows moved. */
+  streams: number
+  /** Segments that were written, merged ones not counted. */
+  segments: number
+}
+
+/** Sorting them takes about 25 MB for a moment. */
+const defaultSegmentEvents = 16_384
+/** So many reads and deletions take about 2 ms. */
+const deletedAtOnce = 512
+
+/** The sealer was told to stop; what it was doing is done again by the next run. */
+class Stopped extends Error {}
+
+export class Sealer {
+  readonly #options: SealerOptions
+  readonly #segmentEvents: number
+  #isStopped = false
+  /** One run at a time. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(options: SealerOptions) {
+    this.#options = options
+    this.#segmentEvents = options.segmentEvents ?? defaultSegmentEvents
+  }
+
+  /**
+   * Moves events from before a time, in whole segments, and the rest too where its first event is from before
+   * `restBeforeMs`; then finishes what was begun before.
+   *
+   * @throws LedgerError unavailable or damaged
+   */
+  run(beforeMs: number, restBeforeMs = beforeMs): Promise<Sealed> {
+    const run = this.#turn.then(() => this.#run(beforeMs, restBeforeMs))
+    this.#turn = run.catch(() => {})
+    return run
+  }
+
+  /** Lets LevelDB give back the room of what was moved: rewrites its files of records, index and rows. */
+  async compact(): Promise<void> {
+    const { hot } = this.#options.storage
+    for (const kind of ['e', 'r', 's'])
+      await hot.compact({ gte: Buffer.from(kind), lt: Buffer.from(`${kind}\xff`, 'latin1') })
+  }
+
+  /** Ends the run under way at its next step; none begins any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#turn
+  }
+
+  async #run(beforeMs: number, restBeforeMs: number): Promise<Sealed> {
+    const sealed: Sealed = { events: 0, streams: 0, segments: 0 }
+    try {
+      await this.#clearAll()
+      for (;;) {
+        const registration = await this.#seal(beforeMs, restBeforeMs)
+        if (!registration) break
+        sealed.events += registration.last - registration.first + 1
+        sealed.streams += registration.streams
+        sealed.segments++
+        await this.#clearAll()
+        while (await this.#mergeSome()) {}
+      }
+      while (await this.#mergeSome()) {}
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error
+    }
+    return sealed
+  }
+
+  /** @returns nothing where nothing is old enough */
+  async #seal(beforeMs: number, restBeforeMs: number): Promise<Registration | undefined> {
+    const { storage } = this.#options
+    const first = storage.segments.end
+    storage.deletedMeanwhile = new Map()
+    try {
+      const collector = new Collector(storage, this.#options.coldRows, () => this.#breathe())
+      const found = await collector.events(first, this.#segmentEvents, beforeMs)
+      if (found.events < this.#segmentEvents && !(found.firstMs < restBeforeMs)) return undefined
+      const { streams, due, later } = await collector.streams(found.streams, beforeMs, this.#segmentEvents)
+      await this.#inBatches(later, (batch, key) => batch.put(key, nothing))
+      const content = {
+        first,
+        last: first + found.events - 1,
+        entries: mergeEntries(collector.sorted.lists()),
+        mostFilterParts: collector.sorted.filterParts,
+      }
+      const registration = await this.#write(content, streams)
+      await this.#register(registration, [])
+      await this.#inBatches(due, (batch, key) => batch.del(key))
+      return registration
+    } finally {
+      storage.deletedMeanwhile = undefined
+    }
+  }
+
+  async #write(content: SegmentContent, streams: number): Promise<Registration> {
+    const { folder } = this.#options.storage.segments
+    const { first, last, entries, rawBytes, sha256, ...trailer } = await writeSegment(folder, {
+      ...content,
+      entries: this.#untilStopped(content.entries),
+    })
+    const fileBytes = fileBytesOf(trailer)
+    return {
+      version: 1,
+      first,
+      last,
+      entries,
+      rawBytes,
+      fileBytes,
+      sha256: sha256.toString('hex'),
+      streams,
+      isCleared: false,
+    }
+  }
+
+  /** @param merged the segments that it holds the entries of */
+  async #register(registration: Registration, merged: readonly Segment[]): Promise<void> {
+    const { storage } = this.#options
+    const { segments } = storage
+    const file = segments.openFile(registration)
+    for (
+      let deleted = storage.deletedMeanwhile;
+      deleted && deleted.size > 0;
+      deleted = storage.deletedMeanwhile
+    ) {
+      storage.deletedMeanwhile = new Map()
+      await storage.markDeleted([...deleted.values()].filter((key) => file.get(key) !== undefined))
+    }
+    // It shows nothing that LevelDB or the merged ones do not, so it may be read before it is registered. Not after:
+    // what is deleted by then would be missing for a moment.
+    segments.adopt({ registration, file })
+    const batch = storage.hot.batch()
+    for (const { registration: it } of merged) batch.del(segmentKey(it.first))
+    batch.put(...registrationEntry(registration))
+    try {
+      await batch.write()
+    } catch (cause) {
+      await segments.load().catch(() => {})
+      throw new LedgerError('unavailable', `${file.name} could not be registered`, { cause })
+    }
+  }
+
+  async #clearAll(): Promise<void> {
+    for (const segment of this.#options.storage.segments.list)
+      if (!segment.registration.isCleared) await this.#clear(segment)
+  }
+
+  async #clear({ registration, file }: Segment): Promise<void> {
+    const { storage } = this.#options
+    let moved: Entry[] = []
+    for await (const entries of file.entryLists(everything))
+      for (const entry of entries) {
+        moved.push(entry)
+        if (moved.length < deletedAtOnce) continue
+        await this.#delete(moved)
+        moved = []
+      }
+    await this.#delete(moved)
+    const cleared = { ...registration, isCleared: true }
+    const batch = storage.hot.batch()
+    batch.put(...registrationEntry(cleared))
+    await batch.write()
+    storage.segments.note(cleared)
+    await storage.hot.compact({ gte: eventKey(registration.first), lt: eventKey(registration.last + 1) })
+  }
+
+  /** A state that has changed since, or is about to, stays: its new event has a segment of its own to come. */
+  async #delete(entries: readonly Entry[]): Promise<void> {
+    const { ledger, storage, coldRows } = this.#options
+    if (this.#isStopped) throw new Stopped()
+    if (entries.length === 0) return
+    await ledger.maintain((batch, isReserved) => {
+      const { hot } = batch as SegmentedBatch
+      for (const [key, value] of entries) {
+        const stream = kindOf(key) === 'row' ? coldRows.streamOf(key.subarray(1)) : undefined
+        if (stream !== undefined && isReserved(stream)) continue
+        if (storage.hot.get(key)?.equals(value)) hot.del(key)
+      }
+    })
+  }
+
+  async #mergeSome(): Promise<boolean> {
+    const { segments } = this.#options.storage
+    const merged = mergeable(segments.list, this.#segmentEvents)
+    if (!merged) return false
+    const newestFirst = merged.toReversed()
+    const registration = await this.#write(
+      {
+        first: merged[0]!.registration.first,
+        last: merged.at(-1)!.registration.last,
+        entries: mergeEntries(newestFirst.map(({ file }) => file.entryLists(everything))),
+        mostFilterParts: merged.reduce((sum, { file }) => sum + file.trailer.filterParts, 0),
+      },
+      merged.reduce((sum, it) => sum + it.registration.streams, 0),
+    )
+    await this.#register({ ...registration, isCleared: true }, merged)
+    for (const { file } of merged) await removeSegment(segments.folder, file.name)
+    return true
+  }
+
+  async *#untilStopped(lists: AsyncIterable<readonly Entry[]>): AsyncGenerator<readonly Entry[]> {
+    for await (const entries of lists) {
+      await this.#breathe()
+      yield entries
+    }
+  }
+
+  async #inBatches(
+    keys: readonly Buffer[],
+    change: (batch: SegmentedBatch['hot'], key: Buffer) => void,
+  ): Promise<void> {
+    for (let at = 0; at < keys.length; at += deletedAtOnce) {
+      const batch = this.#options.storage.hot.batch()
+      for (const key of keys.slice(at, at + deletedAtOnce)) change(batch, key)
+      await batch.write()
+    }
+  }
+
+  /** Lets requests run. */
+  async #breathe(): Promise<void> {
+    await nextTurn()
+    if (this.#isStopped) throw new Stopped()
+  }
+}
+
+const nothing = Buffer.alloc(0)
+const everything = { gte: nothing, lt: Buffer.of(0xff) }
+
+const fileBytesOf = ({ filterOffset, filterBytes }: Pick<Trailer, 'filterOffset' | 'filterBytes'>): number =>
+  filterOffset + filterBytes + trailerBytes

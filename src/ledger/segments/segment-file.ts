@@ -1,0 +1,250 @@
+/** A segment file, open for reading. Its index is in memory, a row for each 32 KiB of entries; its filter where asked. */
+import { closeSync, constants, fstatSync, openSync, read, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { crc32, inflateRaw, inflateRawSync } from 'node:zlib'
+import QuickLRU from 'quick-lru'
+import { LedgerError } from '../errors.ts'
+import type { Entry, Range } from '../storage.ts'
+import { type FilterHash, lineBytes, lineOf, mayContain } from './filter.ts'
+import { decodeBlock, decodeTrailer, segmentHeader, type Trailer, trailerBytes } from './format.ts'
+import { segmentName } from './write-segment.ts'
+
+const inflate = promisify<Buffer, Buffer>(inflateRaw)
+const readAt = promisify(read)
+
+/** Blocks that were decoded for point reads, of all segments of a ledger. */
+export type BlockCache = QuickLRU<string, Entry[]>
+/** With what a decoded block takes beside its 32 KiB, about 16 MiB. */
+const keptBlocks = 256
+export const blockCache = (): BlockCache => new QuickLRU({ maxSize: keptBlocks })
+
+/** A range of so few blocks is a look-up, such as that of a stream, and may come again. */
+const fewBlocks = 2
+
+interface BlockRow {
+  offset: number
+  length: number
+  checksum: number
+}
+
+export class SegmentFile {
+  readonly name: string
+  readonly trailer: Trailer
+  readonly fileBytes: number
+  readonly #fd: number
+  readonly #index: Buffer
+  /** Where each block's row begins in the index. */
+  readonly #rows: Uint32Array
+  readonly #cache: BlockCache
+  /** The whole of it, or nothing: then its lines are read from the file. */
+  #filter: Buffer | undefined
+  #users = 1
+
+  private constructor(name: string, fd: number, fileBytes: number, trailer: Trailer, cache: BlockCache) {
+    this.name = name
+    this.#fd = fd
+    this.fileBytes = fileBytes
+    this.trailer = trailer
+    this.#cache = cache
+    this.#index = this.#part(trailer.indexOffset, trailer.indexBytes, trailer.indexChecksum, 'index')
+    this.#rows = new Uint32Array(trailer.blocks)
+    let at = 0
+    for (let block = 0; block < trailer.blocks; block++) {
+      this.#rows[block] = at
+      at += 16 + this.#index.readUInt16BE(at + 14)
+    }
+  }
+
+  /** @throws LedgerError damaged, naming the file: it is missing, altered or of another version */
+  static open(folder: string, first: number, last: number, cache: BlockCache): SegmentFile {
+    const name = segmentName(first, last)
+    let fd: number
+    try {
+      fd = openSync(join(folder, name), constants.O_RDONLY)
+    } catch (cause) {
+      const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+      throw new LedgerError(
+        isMissing ? 'damaged' : 'unavailable',
+        `${name} ${isMissing ? 'is missing' : 'cannot be read'} in ${folder}`,
+        { cause },
+      )
+    }
+    try {
+      const { size } = fstatSync(fd)
+      const head = Buffer.alloc(segmentHeader.length)
+      readSync(fd, head, 0, head.length, 0)
+      if (!head.equals(segmentHeader))
+        throw new LedgerError('damaged', `${name} is no segment of a version that this program knows`)
+      const tail = Buffer.alloc(trailerBytes)
+      if (size > trailerBytes) readSync(fd, tail, 0, trailerBytes, size - trailerBytes)
+      const trailer = decodeTrailer(tail)
+      if (!trailer) throw new LedgerError('damaged', `the trailer of ${name} is altered`)
+      if (trailer.first !== first || trailer.last !== last)
+        throw new LedgerError('damaged', `${name} holds positions ${trailer.first} to ${trailer.last}`)
+      return new SegmentFile(name, fd, size, trailer, cache)
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+  }
+
+  /** Keeps the filter in memory. @throws LedgerError damaged */
+  loadFilter(): void {
+    const { filterOffset, filterBytes, filterChecksum } = this.trailer
+    this.#filter ??= this.#part(filterOffset, filterBytes, filterChecksum, 'filter')
+  }
+
+  mayHold(hash: FilterHash): boolean {
+    const { filterOffset, filterBytes } = this.trailer
+    const line = lineOf(hash, filterBytes)
+    if (this.#filter) return mayContain(this.#filter, line, hash)
+    return mayContain(this.#bytes(filterOffset + line, lineBytes), 0, hash)
+  }
+
+  /** @throws LedgerError damaged, unavailable */
+  get(key: Buffer): Buffer | undefined {
+    const block = this.#blockOf(key)
+    if (block < 0) return undefined
+    const entries = this.#cachedBlock(block)
+    let [low, high] = [0, entries.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (entries[middle]![0].compare(key) < 0) low = middle + 1
+      else high = middle
+    }
+    const entry = entries[low]
+    return entry?.[0].equals(key) ? entry[1] : undefined
+  }
+
+  /** @param salvage passes over blocks that are altered, which is an error otherwise */
+  async *entryLists({ gte, lt, reverse = false }: Range, salvage = false): AsyncGenerator<readonly Entry[]> {
+    if (gte.compare(lt) >= 0) return
+    this.hold()
+    try {
+      const first = Math.max(this.#blockOf(gte), 0)
+      const last = this.#blockOf(lt)
+      const step = reverse ? -1 : 1
+      for (let block = reverse ? last : first; block >= first && block <= last; block += step) {
+        const entries = await this.#read(block, last - first < fewBlocks, salvage)
+        const isWhole =
+          entries.length > 0 && entries[0]![0].compare(gte) >= 0 && entries.at(-1)![0].compare(lt) < 0
+        const inRange = isWhole
+          ? entries
+          : entries.filter(([key]) => key.compare(gte) >= 0 && key.compare(lt) < 0)
+        yield reverse ? inRange.toReversed() : inRange
+      }
+    } finally {
+      this.release()
+    }
+  }
+
+  async #read(block: number, isShort: boolean, salvage: boolean): Promise<Entry[]> {
+    try {
+      return isShort ? this.#cachedBlock(block) : await this.block(block)
+    } catch (error) {
+      if (salvage && (error as LedgerError).code === 'damaged') return []
+      throw error
+    }
+  }
+
+  /** All entries of a block. @throws LedgerError damaged, naming the block */
+  async block(block: number): Promise<Entry[]> {
+    const { offset, length, checksum } = this.#row(block)
+    const bytes = Buffer.allocUnsafe(length)
+    const { bytesRead } = await readAt(this.#fd, bytes, 0, length, offset).catch((cause) => {
+      throw this.#unreadable(cause)
+    })
+    if (bytesRead !== length || crc32(bytes) !== checksum) throw this.#altered(block)
+    const raw = await inflate(bytes).catch(() => undefined)
+    if (!raw) throw this.#altered(block)
+    return this.#decode(block, raw)
+  }
+
+  /** First key of a block. */
+  firstKey(block: number): Buffer {
+    const at = this.#rows[block]!
+    return this.#index.subarray(at + 16, at + 16 + this.#index.readUInt16BE(at + 14))
+  }
+
+  hold(): void {
+    this.#users++
+  }
+
+  /** The file stays open until its last reader is done. */
+  release(): void {
+    if (--this.#users === 0) closeSync(this.#fd)
+  }
+
+  #row(block: number): BlockRow {
+    const at = this.#rows[block]!
+    return {
+      offset: this.#index.readUIntBE(at, 6),
+      length: this.#index.readUInt32BE(at + 6),
+      checksum: this.#index.readUInt32BE(at + 10),
+    }
+  }
+
+  /** The last block whose first key is not behind this one; -1 where there is none. */
+  #blockOf(key: Buffer): number {
+    let [low, high] = [0, this.#rows.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const at = this.#rows[middle]!
+      const end = at + 16 + this.#index.readUInt16BE(at + 14)
+      if (this.#index.compare(key, 0, key.length, at + 16, end) <= 0) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+
+  #cachedBlock(block: number): Entry[] {
+    const name = `${this.name} ${block}`
+    const cached = this.#cache.get(name)
+    if (cached) return cached
+    const { offset, length, checksum } = this.#row(block)
+    const bytes = this.#bytes(offset, length)
+    if (crc32(bytes) !== checksum) throw this.#altered(block)
+    let raw: Buffer
+    try {
+      raw = inflateRawSync(bytes)
+    } catch {
+      throw this.#altered(block)
+    }
+    const entries = this.#decode(block, raw)
+    this.#cache.set(name, entries)
+    return entries
+  }
+
+  #decode(block: number, bytes: Buffer): Entry[] {
+    try {
+      return decodeBlock(bytes)
+    } catch {
+      throw this.#altered(block)
+    }
+  }
+
+  #part(offset: number, length: number, checksum: number, what: string): Buffer {
+    const bytes = this.#bytes(offset, length)
+    if (crc32(bytes) !== checksum) throw new LedgerError('damaged', `the ${what} of ${this.name} is altered`)
+    return bytes
+  }
+
+  #bytes(offset: number, length: number): Buffer {
+    const bytes = Buffer.alloc(length)
+    try {
+      readSync(this.#fd, bytes, 0, length, offset)
+    } catch (cause) {
+      throw this.#unreadable(cause)
+    }
+    return bytes
+  }
+
+  #altered(block: number): LedgerError {
+    return new LedgerError('damaged', `block ${block} of ${this.name} is altered`)
+  }
+
+  #unreadable(cause: unknown): LedgerError {
+    return new LedgerError('unavailable', `${this.name} cannot be read`, { cause })
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * A storage of two parts that shows one: LevelDB, and beside it immutable segments that hold the older events with
+ * their index entries and the rows of what is over. What is in LevelDB counts; the segments are asked where it has
+ * nothing. So moving an entry changes nothing that can be read, and readers need not know that there are segments.
+ *
+ * A key that is deleted while a segment holds it is marked as deleted in LevelDB.
+ */
+import { deletedKey, isOwn, ownRange } from '../layout.ts'
+import {
+  type Entry,
+  type LevelStorage,
+  openStorage,
+  type Range,
+  type Storage,
+  type StorageBatch,
+  type StorageReader,
+} from '../storage.ts'
+import { type EntryLists, mergeEntries, noValue } from './merge.ts'
+import { Segments } from './segments.ts'
+
+export interface SegmentedBatch extends StorageBatch {
+  /** The part of it that goes to LevelDB without regard to segments. */
+  readonly hot: StorageBatch
+}
+
+export interface SegmentedStorage extends Storage {
+  batch(): SegmentedBatch
+  /** LevelDB alone. */
+  readonly hot: LevelStorage
+  readonly segments: Segments
+  /** The same without the blocks that are altered, where `get` and `entries` fail: for audits. */
+  readonly salvage: StorageReader
+  /** While a segment is built from entries that were read: keys that are deleted meanwhile, which it must not bring back. */
+  deletedMeanwhile: Map<string, Buffer> | undefined
+  /** Marks keys as deleted, though a segment holds them. */
+  markDeleted(keys: Iterable<Buffer>): Promise<void>
+}
+
+/**
+ * @param directory of LevelDB
+ * @param folder of the segments; need not be there
+ * @throws LedgerError locked, unavailable or damaged, naming a segment that is missing or altered
+ */
+export async function openSegmentedStorage(directory: string, folder: string): Promise<SegmentedStorage> {
+  const hot = await openStorage(directory)
+  try {
+    return await layOver(hot, folder)
+  } catch (error) {
+    await hot.close()
+    throw error
+  }
+}
+
+/** @throws LedgerError damaged, unavailable */
+export async function layOver(hot: LevelStorage, folder: string): Promise<SegmentedStorage> {
+  const segments = new Segments(hot, folder)
+  let hasMarks = false
+  const load = async () => {
+    await segments.load()
+    hasMarks = false
+    for await (const _ of hot.entries({ ...ownRange('deleted'), limit: 1 })) hasMarks = true
+  }
+  await load()
+  segments.removeOrphans()
+
+  const isDeleted = (key: Buffer) => hasMarks && hot.get(deletedKey(key)) !== undefined
+  const reader = (salvage: boolean): StorageReader => ({
+    get(key) {
+      if (isOwn(key)) return undefined
+      const value = hot.get(key)
+      if (value !== undefined || segments.end === 0) return value
+      const sealed = salvage ? attempt(() => segments.get(key)) : segments.get(key)
+      return sealed === undefined || isDeleted(key) ? undefined : sealed
+    },
+    async *entries(range) {
+      // One snapshot: the list of segments is taken, and LevelDB's iterator made, before anything else can run.
+      const sealed = segments.within(range)
+      const hidesSome = range.gte.compare(own.lt) < 0 && range.lt.compare(own.gte) > 0
+      if (sealed.length === 0 && !hidesSome) {
+        yield* hot.entries(range)
+        return
+      }
+      const { limit = Number.POSITIVE_INFINITY, ...unlimited } = range
+      const hotRange = hidesSome ? unlimited : range
+      const sources: EntryLists[] = [
+        hidesSome ? visible(hot.entryLists(hotRange)) : hot.entryLists(hotRange),
+        ...(hasMarks ? [marks(hot, range)] : []),
+        ...sealed.map(({ file }) => file.entryLists(range, salvage)),
+      ]
+      let left = limit
+      for await (const entries of mergeEntries(sources, range.reverse))
+        for (const entry of entries) {
+          if (left-- <= 0) return
+          yield entry
+        }
+    },
+  })
+  const storage: SegmentedStorage = {
+    hot,
+    segments,
+    ...(reader(false) as Pick<Storage, 'get' | 'entries'>),
+    salvage: reader(true),
+    deletedMeanwhile: undefined,
+    batch() {
+      const batch = hot.batch()
+      return {
+        hot: batch,
+        put(key, value) {
+          batch.put(key, value)
+          if (hasMarks) batch.del(deletedKey(key))
+        },
+        del(key) {
+          batch.del(key)
+          storage.deletedMeanwhile?.set(key.toString('latin1'), key)
+          if (segments.end === 0 || segments.get(key) === undefined) return
+          hasMarks = true
+          batch.put(deletedKey(key), noValue)
+        },
+        write: () => batch.write(),
+      }
+    },
+    async markDeleted(keys) {
+      const batch = hot.batch()
+      for (const key of keys) if (hot.get(key) === undefined) batch.put(deletedKey(key), noValue)
+      hasMarks = true
+      await batch.write()
+    },
+    forget: (keys) => hot.forget(keys),
+    async reopen() {
+      await hot.reopen()
+      await load()
+    },
+    async close() {
+      segments.close()
+      await hot.close()
+    },
+  }
+  return storage
+}
+
+const own = { gte: ownRange('deleted').gte.subarray(0, 1), lt: Buffer.of(ownRange('deleted').gte[0]! + 1) }
+
+async function* visible(lists: AsyncIterable<readonly Entry[]>): AsyncGenerator<readonly Entry[]> {
+  for await (const entries of lists) yield entries.filter(([key]) => !isOwn(key))
+}
+
+/** The keys of the range that are marked as deleted. */
+async function* marks(hot: LevelStorage, { gte, lt, reverse = false }: Range): AsyncGenerator<Entry[]> {
+  const range = { gte: deletedKey(gte), lt: deletedKey(lt), reverse }
+  for await (const entries of hot.entryLists(range)) yield entries.map(([key]) => [key.subarray(2), noValue])
+}
+
+function attempt(read: () => Buffer | undefined): Buffer | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if ((error as { code?: string }).code === 'damaged') return undefined
+    throw error
+  }
+}

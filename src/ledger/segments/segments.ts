@@ -1,0 +1,236 @@
+/**
+ * The segments of a ledger. Which files belong to it stands in LevelDB, written after the file was synced and named:
+ * a registered file that is missing or altered is damage and told by its name; one that is not registered is what a
+ * crash left, and goes, unless it is of another ledger, which nobody here may delete.
+ */
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { LedgerError } from '../errors.ts'
+import { decodePosition, eventKey, filterPart, kindOf, ownRange, segmentKey, streamKey } from '../layout.ts'
+import type { LevelStorage, Range } from '../storage.ts'
+import { filterHash } from './filter.ts'
+import { type BlockCache, blockCache, SegmentFile } from './segment-file.ts'
+import { partialSuffix } from './write-segment.ts'
+
+/** What LevelDB keeps of a segment, as JSON. */
+export interface Registration {
+  version: 1
+  first: number
+  last: number
+  entries: number
+  /** Bytes of the keys and values in it, and of the file. */
+  rawBytes: number
+  fileBytes: number
+  /** SHA-256 of the file without its trailer, hex. */
+  sha256: string
+  /** Streams that were over, whose rows moved here. */
+  streams: number
+  /** Whether what moved here has been deleted from LevelDB. */
+  isCleared: boolean
+}
+
+export interface Segment {
+  registration: Registration
+  file: SegmentFile
+}
+
+/** About 25 million events' worth; filters beyond it are read from their files, a line a look-up. */
+const mostFilterBytes = 64 << 20
+
+export class Segments {
+  readonly #hot: LevelStorage
+  readonly folder: string
+  readonly #cache: BlockCache = blockCache()
+  /** By position; replaced as a whole, so that a reader keeps the list that it began with. */
+  #list: readonly Segment[] = []
+
+  constructor(hot: LevelStorage, folder: string) {
+    this.#hot = hot
+    this.folder = folder
+  }
+
+  get list(): readonly Segment[] {
+    return this.#list
+  }
+
+  /** Events before this position are in segments. */
+  get end(): number {
+    const last = this.#list.at(-1)
+    return last ? last.registration.last + 1 : 0
+  }
+
+  /** Opens what is registered, in place of what is open. @throws LedgerError damaged, unavailable */
+  async load(): Promise<void> {
+    const list: Segment[] = []
+    try {
+      let next = 0
+      for await (const [, value] of this.#hot.entries(ownRange('segment'))) {
+        const registration = readRegistration(value)
+        const { first, last } = registration
+        if (first !== next)
+          throw new LedgerError('damaged', `the segment that begins with position ${next} is not registered`)
+        next = last + 1
+        list.push({ registration, file: this.openFile(registration) })
+      }
+      this.#replaceList(list)
+    } catch (error) {
+      for (const { file } of list) file.release()
+      throw error
+    }
+  }
+
+  /** @throws LedgerError damaged */
+  openFile(registration: Registration): SegmentFile {
+    const file = SegmentFile.open(this.folder, registration.first, registration.last, this.#cache)
+    if (file.trailer.sha256.toString('hex') === registration.sha256) return file
+    file.release()
+    throw new LedgerError('damaged', `${file.name} is not the file that was registered`)
+  }
+
+  /** Takes a segment in place of those that it covers, for all reads that begin from now on. */
+  adopt(segment: Segment): readonly Segment[] {
+    const { first, last } = segment.registration
+    const isCovered = ({ registration: it }: Segment) => it.first >= first && it.last <= last
+    const covered = this.#list.filter(isCovered)
+    const others = this.#list.filter((it) => !isCovered(it))
+    this.#replaceList(
+      [...others, segment].sort((a, b) => a.registration.first - b.registration.first),
+      others,
+    )
+    return covered
+  }
+
+  /** Notes in memory what has been written of a segment. */
+  note(registration: Registration): void {
+    this.#list = this.#list.map((it) =>
+      it.registration.first === registration.first ? { ...it, registration } : it,
+    )
+  }
+
+  /** @throws LedgerError damaged, unavailable */
+  get(key: Buffer): Buffer | undefined {
+    const kind = kindOf(key)
+    if (kind === 'event')
+      return key.length === 9 ? this.#at(decodePosition(key, 1))?.file.get(key) : undefined
+    if (kind !== 'stream' && kind !== 'row') return undefined
+    const part = filterPart(key)
+    const hash = part && filterHash(part)
+    for (let i = this.#list.length - 1; i >= 0; i--) {
+      const { file } = this.#list[i]!
+      if (hash && !file.mayHold(hash)) continue
+      const value = file.get(key)
+      if (value !== undefined) return value
+    }
+    return undefined
+  }
+
+  /** Segments that may hold a key of the range, the newest first. */
+  within({ gte, lt }: Range): Segment[] {
+    if (this.#list.length === 0 || lt.compare(firstKind) <= 0 || gte.compare(behindLastKind) >= 0) return []
+    const newestFirst = this.#list.toReversed()
+    if (kindOf(gte) === 'event' && kindOf(lt) === 'event' && gte.length === 9 && lt.length === 9) {
+      const [from, to] = [decodePosition(gte, 1), decodePosition(lt, 1)]
+      return newestFirst.filter(({ registration: it }) => it.last >= from && it.first < to)
+    }
+    const part = streamOfRange(gte, lt)
+    if (!part) return newestFirst
+    const hash = filterHash(part)
+    return newestFirst.filter(({ file }) => file.mayHold(hash))
+  }
+
+  /**
+   * Deletes files that no registration names: of a crash, or of segments that were merged.
+   *
+   * @throws LedgerError damaged, for those of another ledger
+   */
+  removeOrphans(): void {
+    const known = new Set(this.#list.map(({ file }) => file.name))
+    for (const name of filesIn(this.folder)) {
+      if (name.endsWith(partialSuffix)) rmSync(join(this.folder, name), { force: true })
+      const [, first, last] = /^segment-(\d+)-(\d+)$/.exec(name) ?? []
+      if (first === undefined || known.has(name)) continue
+      if (!this.#isOurs(Number(first), Number(last)))
+        throw new LedgerError(
+          'damaged',
+          `${join(this.folder, name)} belongs to another ledger: move it away, it may be all that is left of its events`,
+        )
+      rmSync(join(this.folder, name), { force: true })
+    }
+  }
+
+  close(): void {
+    this.#replaceList([])
+  }
+
+  /** Whether this ledger has the event that the file begins with. */
+  #isOurs(first: number, last: number): boolean {
+    const file = SegmentFile.open(this.folder, first, last, this.#cache)
+    try {
+      const record = file.get(eventKey(first))
+      const ours = this.#hot.get(eventKey(first)) ?? this.get(eventKey(first))
+      return record !== undefined && ours?.equals(record) === true
+    } finally {
+      file.release()
+    }
+  }
+
+  #at(position: number): Segment | undefined {
+    let [low, high] = [0, this.#list.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#list[middle]!.registration.last < position) low = middle + 1
+      else high = middle
+    }
+    const segment = this.#list[low]
+    return segment && segment.registration.first <= position ? segment : undefined
+  }
+
+  #replaceList(list: readonly Segment[], kept: readonly Segment[] = []): void {
+    const former = this.#list
+    let bytes = 0
+    for (const { file } of list.toReversed()) {
+      bytes += file.trailer.filterBytes
+      if (bytes <= mostFilterBytes) file.loadFilter()
+    }
+    this.#list = list
+    for (const segment of former) if (!kept.includes(segment)) segment.file.release()
+  }
+}
+
+/** Kinds that segments hold lie from records to index entries; none of the kinds between is ever in one. */
+const firstKind = eventKey(0).subarray(0, 1)
+const behindLastKind = Buffer.of(streamKey('', 0)[0]! + 1)
+
+/** The stream, where the range is that of one stream's index entries. */
+function streamOfRange(gte: Buffer, lt: Buffer): Buffer | undefined {
+  const end = gte.length - 4
+  const isOne =
+    kindOf(gte) === 'stream' &&
+    gte.length === lt.length &&
+    gte[end - 1] === 0 &&
+    gte.compare(lt, 0, end, 0, end) === 0
+  return isOne ? filterPart(gte) : undefined
+}
+
+/** @throws LedgerError damaged */
+function readRegistration(bytes: Buffer): Registration {
+  try {
+    const registration = JSON.parse(bytes.toString()) as Registration
+    if (registration.version === 1) return registration
+  } catch {}
+  throw new LedgerError('damaged', 'the registration of a segment is malformed or of an unknown version')
+}
+
+export const registrationEntry = (registration: Registration): [key: Buffer, value: Buffer] => [
+  segmentKey(registration.first),
+  Buffer.from(JSON.stringify(registration)),
+]
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw new LedgerError('unavailable', `${folder} cannot be read`, { cause })
+  }
+}

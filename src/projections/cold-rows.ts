@@ -1,0 +1,63 @@
+/**
+ * Which rows of the read models are cold: those of grants and sessions that are over, and what an event put into the
+ * history for ever. They move to segments with the events; nothing of what they say is lost or changes.
+ */
+import { rowKey } from '../ledger/layout.ts'
+import { readStream } from '../ledger/reader.ts'
+import type { EventRecord } from '../ledger/record.ts'
+import type { ColdRows } from '../ledger/segments/cold-rows.ts'
+import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
+import { hashesOf } from '../oauth/events.ts'
+import { decodeLoaded, kindOfStream, projectRows, stateRowKey, tokenRowKey } from './rows.ts'
+import type { States, StreamKind } from './state-codec.ts'
+
+const codec = { encode: encodeEvent, decode: decodeEvent }
+const historyPrefix = 'h'.charCodeAt(0)
+const statePrefix = 's'.charCodeAt(0)
+
+/** When streams are over by themselves, in seconds since 1970; streams of other kinds never are. */
+const ends: { readonly [K in StreamKind]?: (state: States[K]) => number } = {
+  grant: ({ ended, code, access, refresh, issuedAtSeconds }) =>
+    ended?.atSeconds ??
+    Math.max(
+      issuedAtSeconds,
+      code?.expiresAtSeconds ?? 0,
+      access?.expiresAtSeconds ?? 0,
+      refresh?.expiresAtSeconds ?? 0,
+    ),
+  session: ({ endedAtSeconds, expiresAtSeconds }) => endedAtSeconds ?? expiresAtSeconds,
+}
+
+export const coldRows: ColdRows = {
+  ofEvent(record: EventRecord) {
+    const keys: Buffer[] = []
+    // Only the first event of a stream has rows in the history, and it needs no state.
+    if (record.version > 0) return keys
+    const event = decodeEvent(record.type, record.body)
+    projectRows(
+      { ...record, event },
+      {
+        get: () => undefined,
+        put: (key) => void (key[0] === historyPrefix && keys.push(key)),
+        del: () => {},
+      },
+    )
+    return keys
+  },
+
+  async ofStream(storage, stream, beforeMs) {
+    const kind = kindOfStream(stream)
+    const endOf = ends[kind] as ((state: unknown) => number) | undefined
+    if (!endOf) return undefined
+    const { state } = decodeLoaded(kind, storage.get(rowKey(stateRowKey(stream))))
+    if (!state) return undefined
+    const endMs = endOf(state) * 1000
+    if (endMs >= beforeMs) return endMs
+    const rows = [stateRowKey(stream)]
+    for await (const { event } of readStream(storage, codec, stream))
+      for (const hash of hashesOf(event)) if (hash !== null) rows.push(tokenRowKey(hash))
+    return rows
+  },
+
+  streamOf: (key) => (key[0] === statePrefix ? key.toString('utf8', 1) : undefined),
+}

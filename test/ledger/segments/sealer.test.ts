@@ -1,0 +1,140 @@
+/** Sealing changes nothing that can be read, whatever happens before, meanwhile and after. */
+import { readdirSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { rangeOf, rowKey } from '../../../src/ledger/layout.ts'
+import { readEvents } from '../../../src/ledger/reader.ts'
+import { projectRows, stateRowKey } from '../../../src/projections/rows.ts'
+import { eventCodec } from '../../support/authorization.ts'
+import { checkTree } from '../../support/ledger.ts'
+import { anyRequest, emptyHoldings, type Holdings, perform } from '../../support/random-requests.ts'
+import { entriesOf, openSealedWorld, placesIn, type SealedWorld } from '../../support/sealing.ts'
+
+const some = ['register client', 'register user', 'consent', 'redeem', 'issue'].flatMap((kind) =>
+  [0, 1].map((pick) => ({ kind, pick, other: pick }) as const),
+) as never[]
+
+const hotCount = async ({ storage }: SealedWorld, kind: 'event' | 'stream' | 'row') => {
+  let count = 0
+  for await (const _ of storage.hot.entries(rangeOf(kind))) count++
+  return count
+}
+
+/** Grants and sessions whose state is in LevelDB. */
+async function hotStates({ storage }: SealedWorld): Promise<number> {
+  let count = 0
+  for (const kind of ['grant:', 'session:']) {
+    const prefix = rowKey(stateRowKey(kind))
+    const range = { gte: prefix, lt: Buffer.concat([prefix, Buffer.of(0xff)]) }
+    for await (const _ of storage.hot.entries(range)) count++
+  }
+  return count
+}
+
+/** The rows of a replay into nothing. */
+async function replayedRows({ storage, ledger }: SealedWorld): Promise<[string, string][]> {
+  const rows = new Map<string, string>()
+  for await (const recorded of readEvents(storage, eventCodec, 0, ledger.size))
+    projectRows(recorded, {
+      get: (key) => {
+        const row = rows.get(key.toString('hex'))
+        return row === undefined ? undefined : Buffer.from(row, 'hex')
+      },
+      put: (key, value) => void rows.set(key.toString('hex'), value.toString('hex')),
+      del: (key) => void rows.delete(key.toString('hex')),
+    })
+  return [...rows]
+    .map(([key, value]) => [`72${key}`, value] as [string, string])
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+async function checkWorld(world: SealedWorld): Promise<void> {
+  await checkTree(world.ledger)
+  const entries = await entriesOf(world.storage)
+  expect(entries.filter(([key]) => key.startsWith('72'))).toEqual(await replayedRows(world))
+  for (const [key, value] of entries)
+    expect(world.storage.get(Buffer.from(key, 'hex'))?.toString('hex')).toBe(value)
+  expect((await entriesOf(world.storage, true)).reverse()).toEqual(entries)
+}
+
+test('law: sealing and merging change nothing that is read, and rows stay those of a replay', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.oneof(
+          { weight: 8, arbitrary: anyRequest },
+          { weight: 2, arbitrary: fc.record({ sealAgeMs: fc.constantFrom(0, 1, 1000, 4_000_000) }) },
+          { weight: 1, arbitrary: fc.record({ waitMs: fc.constantFrom(1000, 4_000_000, 90_000_000) }) },
+        ),
+        { minLength: 20, maxLength: 60 },
+      ),
+      async (steps) => {
+        let world = await openSealedWorld()
+        const holdings: Holdings = emptyHoldings()
+        for (const request of some) await perform(world as never, holdings, request)
+        for (const step of steps) {
+          if ('waitMs' in step) world.clock.nowMs += step.waitMs
+          else if ('sealAgeMs' in step) {
+            const before = await entriesOf(world.storage)
+            await world.sealer.run(world.clock.nowMs - step.sealAgeMs)
+            expect(await entriesOf(world.storage)).toEqual(before)
+          } else await perform(world as never, holdings, step)
+        }
+        world.clock.nowMs += 90_000_000
+        await world.sealer.run(world.clock.nowMs)
+        await checkWorld(world)
+        expect(await hotCount(world, 'event')).toBe(0)
+        expect(await hotCount(world, 'stream')).toBe(0)
+        const before = await entriesOf(world.storage)
+        world = await world.reopen()
+        expect(await entriesOf(world.storage)).toEqual(before)
+        for (const request of some) await perform(world as never, holdings, request)
+        await checkWorld(world)
+      },
+    ),
+    { numRuns: 25 },
+  )
+})
+
+test('requests and seals at the same time', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyRequest, { minLength: 30, maxLength: 80 }), async (requests) => {
+      const world = await openSealedWorld()
+      const holdings = emptyHoldings()
+      for (const request of some) await perform(world as never, holdings, request)
+      let isDone = false
+      const sealing = (async () => {
+        while (!isDone) {
+          await world.sealer.run(world.clock.nowMs + 1)
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      })()
+      await Promise.all(requests.map((request) => perform(world as never, holdings, request)))
+      isDone = true
+      await sealing
+      await checkWorld(world)
+    }),
+    { numRuns: 15 },
+  )
+})
+
+describe('what is over', () => {
+  test('leaves LevelDB with its events; what is not, later', async () => {
+    const world = await openSealedWorld()
+    const holdings = emptyHoldings()
+    for (const request of some) await perform(world as never, holdings, request)
+    const before = await entriesOf(world.storage)
+    const states = await hotStates(world)
+    await world.sealer.run(world.clock.nowMs + 1)
+    expect(await hotCount(world, 'event')).toBe(0)
+    expect(await hotStates(world)).toBe(states)
+    expect(await entriesOf(world.storage)).toEqual(before)
+    world.clock.nowMs += 100_000_000
+    await perform(world as never, holdings, { kind: 'issue', pick: 0, other: 0 })
+    expect((await world.sealer.run(world.clock.nowMs + 1)).streams).toBe(states)
+    // The one that was just issued.
+    expect(await hotStates(world)).toBe(1)
+    await checkWorld(world)
+    expect(readdirSync(placesIn(world.folder).segments).length).toBe(world.storage.segments.list.length)
+  })
+})
