@@ -22,6 +22,7 @@ import { type Counters, counters$, zeroCounters } from './projections/counters.t
 import { flatHistory, type History, history$ } from './projections/history.ts'
 import { type Monitor, monitor } from './projections/monitor.ts'
 import { receiptSource } from './receipts.ts'
+import { sealOnDemand, startSealing } from './sealing.ts'
 
 /** What the embedded node keeps each server key at. */
 const developmentFundsSats = 10n * 100_000_000n
@@ -169,6 +170,8 @@ export async function openApp({
       await control.close()
       await rm(paths.controlSocket, { force: true })
     })
+    const sealing = startSealing(core.sealer, settings.ledger.sealAfterSeconds * 1000, now, logger)
+    closing.push(sealing)
     anchorer.start()
     logger.info(
       { issuer: context.settings.issuer, position: context.ledger.size, endpoint: chain.endpoint },
@@ -221,7 +224,7 @@ export async function connect(
 }
 
 function operationsOf(
-  { context, identity }: Core,
+  { context, identity, sealer, storage }: Core,
   { settings }: LoadedSettings,
   status: () => ServerStatus,
   showMonitor: () => Monitor,
@@ -230,6 +233,9 @@ function operationsOf(
     context,
     status,
     monitor: showMonitor,
+    seal: ({ beforeMs }) =>
+      sealOnDemand(sealer, beforeMs, settings.ledger.sealAfterSeconds * 1000, context.now()),
+    segments: () => storage.segments.list.map(({ registration }) => registration),
     coinAddresses: () => ({
       administrator: settings.admin.address,
       servers: identity.keys.map((key) => key.address),

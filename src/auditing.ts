@@ -9,7 +9,7 @@ import { type Verification, verifyLedger } from './audit/verify.ts'
 import { verifyMessage } from './chain/message.ts'
 import type { ChainClient } from './chain/types.ts'
 import type { HomePaths } from './config/home.ts'
-import { openStorage } from './ledger/storage.ts'
+import { openSegmentedStorage } from './ledger/segments/segmented-storage.ts'
 import { parseCheckpoint } from './tree/checkpoint.ts'
 import { parseNote } from './tree/signed-note.ts'
 
@@ -20,17 +20,20 @@ export interface AuditOptions {
   chain?: ChainClient | undefined
   /** Checkpoints that somebody saved: today's log must begin with the log of each. */
   saved?: readonly SavedCheckpoint[]
+  /** The folder of older events, which is read by this process also where the server runs. */
+  segments: string
   onProgress?: (done: number, total: number) => void
 }
 
 /** Verifies the whole log of a server, running or stopped, in this process. */
 export function verifyHistory(connection: Connection, options: AuditOptions): Promise<Verification> {
-  const { trusted, chain, saved, onProgress } = options
+  const { trusted, chain, saved, segments, onProgress } = options
   return verifyLedger(connection.reader, {
     verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     trusted,
     // A running server goes on writing its read models while they would be compared.
     rows: !connection.isRunning,
+    segments: { folder: segments, list: () => connection.operations.segments({}) },
     ...(chain && { chain }),
     ...(saved && { savedCheckpoints: saved }),
     ...(onProgress && { onProgress }),
@@ -61,11 +64,13 @@ export async function rebuildReadModels(
 ): Promise<RebuiltRows> {
   if (await connectTo(paths.controlSocket))
     throw new ControlError('already_running', 'a running server needs its read models: stop it first')
-  const storage = await openStorage(paths.ledger)
+  const storage = await openSegmentedStorage(paths.ledger, paths.segments)
+  const registrations = () => storage.segments.list.map(({ registration }) => registration)
   try {
     const { ok, faults } = await verifyLedger(storage, {
       verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
       mostFaults: 1,
+      segments: { folder: paths.segments, list: async () => registrations() },
       ...(onProgress && { onProgress }),
     })
     const [fault] = faults

@@ -16,10 +16,13 @@ import { LedgerError } from './ledger/errors.ts'
 import { keepHeadFile } from './ledger/head-file.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { readEvents } from './ledger/reader.ts'
-import { openStorage, type Storage } from './ledger/storage.ts'
+import { Sealer } from './ledger/segments/sealer.ts'
+import { openSegmentedStorage, type SegmentedStorage } from './ledger/segments/segmented-storage.ts'
+import type { Storage } from './ledger/storage.ts'
 import { decodeEvent, encodeEvent } from './oauth/event-codec.ts'
 import { type Event, streamOf } from './oauth/events.ts'
 import { Outbound } from './outbound/outbound.ts'
+import { coldRows } from './projections/cold-rows.ts'
 import { ReadModels } from './projections/read-models.ts'
 import { projectRows } from './projections/rows.ts'
 import { ed25519PublicKey } from './tree/ed25519.ts'
@@ -31,6 +34,8 @@ export interface Core {
   identity: Identity
   context: AuthorizationContext
   checkpoints: Checkpoints
+  storage: SegmentedStorage
+  sealer: Sealer
   close(): Promise<void>
 }
 
@@ -46,7 +51,7 @@ export async function openCore(
   issuer: string,
   now: () => number,
 ): Promise<Core> {
-  const storage = await openStorage(paths.ledger)
+  const storage = await openSegmentedStorage(paths.ledger, paths.segments)
   try {
     const ledger = new Ledger<Event>(storage, eventCodec, projectRows)
     const isOriginSet = !['default', 'derived', 'unset'].includes(sources['signon.ledger.origin'].layer)
@@ -90,7 +95,12 @@ export async function openCore(
       now,
       verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     }
-    return { identity, context, checkpoints, close: () => ledger.close() }
+    const sealer = new Sealer({ ledger, storage, coldRows })
+    const close = async () => {
+      await sealer.stop()
+      await ledger.close()
+    }
+    return { identity, context, checkpoints, storage, sealer, close }
   } catch (error) {
     await storage.close()
     throw error

@@ -15,12 +15,18 @@ function bytesText(bytes: number): string {
 
 /** Names and values, as one block. */
 export function statsBlock(stats: LedgerStats): Record<string, string> {
-  const { events, diskBytes, bytesPerEvent, oldest, newest, rate, checkpoints, anchors, types } = stats
+  const { events, diskBytes, bytesPerEvent, segments, oldest, newest, rate, checkpoints, anchors, types } =
+    stats
   return {
     Events: String(events),
     Disk: bytesText(diskBytes),
     DiskPerEvent: bytesPerEvent === null ? '' : `${Math.round(bytesPerEvent)} bytes`,
     DiskPerMillionEvents: bytesPerEvent === null ? '' : bytesText(bytesPerEvent * 1_000_000),
+    Segments:
+      segments.compression === null
+        ? '0'
+        : `${segments.count} with ${segments.events} events, ${bytesText(segments.fileBytes)}, compressed ${segments.compression.toFixed(2)} to 1`,
+    Over: `${segments.streams} grants and sessions in segments`,
     Oldest: oldest ?? '',
     Newest: newest ?? '',
     Rate:

@@ -7,7 +7,7 @@ const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 
 /** One line that sums up, then a line for each fault and for each thing that could not be checked. */
 export function verificationText(result: Verification): string {
   const { events, checkpoints, savedCheckpoints, anchors, pendingAnchors, erased } = result
-  const { faults, hasMoreFaults, warnings, unchecked } = result
+  const { faults, hasMoreFaults, segments, warnings, unchecked } = result
   const sum = [counted(events, 'event'), counted(checkpoints, 'checkpoint'), counted(anchors, 'anchor')].join(
     ', ',
   )
@@ -24,6 +24,7 @@ export function verificationText(result: Verification): string {
       ? [`${counted(savedCheckpoints, 'saved checkpoint')}: the log begins with what was signed then`]
       : []),
     ...(pendingAnchors > 0 ? [`${counted(pendingAnchors, 'anchor')} not yet confirmed`] : []),
+    ...(segments > 0 ? [`${counted(segments, 'file')} of older events: as they were written`] : []),
     ...(erased > 0 ? [`${counted(erased, 'side record')} erased`] : []),
     ...warnings.map((warning) => `warning: ${warning}`),
     ...unchecked.map((what) => `not checked: ${what}`),

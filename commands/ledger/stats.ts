@@ -20,10 +20,11 @@ export default class LedgerStatistics extends OperatorCommand {
   async run(): Promise<LedgerStats> {
     const { flags } = await this.parse(LedgerStatistics)
     const directory = this.paths(flags.home).ledger
-    return this.withConnection(flags, async ({ reader }) => {
+    return this.withConnection(flags, async ({ reader, operations }) => {
       const progress = progressLine(process.stderr, this.errorAppearance.interactive)
       const stats = await ledgerStats(reader, {
         directory,
+        segments: await operations.segments({}),
         lastEvents: flags.last,
         types: flags.types,
         onProgress: (done, total) => progress.update(`counted ${done} of ${total} events`),

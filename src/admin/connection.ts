@@ -69,16 +69,17 @@ async function callOperation(
   throw new ControlError(code ?? 'unavailable', message ?? 'the server failed')
 }
 
-const remoteReader = (path: string): StorageReader => ({
+const remoteReader = (path: string, salvages = false): StorageReader => ({
+  ...(!salvages && { salvage: remoteReader(path, true) }),
   async get(key) {
-    const answer = await send(path, 'GET', `/entry?key=${key.toString('hex')}`)
+    const answer = await send(path, 'GET', `/entry?key=${key.toString('hex')}${salvages ? '&salvage=1' : ''}`)
     const value = await bytesOf(answer)
     if (answer.statusCode === 404) return undefined
     if (answer.statusCode !== 200) throw new ControlError('unavailable', 'the server cannot read its ledger')
     return value
   },
   async *entries(range) {
-    const answer = await send(path, 'GET', `/entries?${queryOfRange(range)}`)
+    const answer = await send(path, 'GET', `/entries?${queryOfRange(range, salvages)}`)
     if (answer.statusCode !== 200) throw new ControlError('unavailable', 'the server cannot read its ledger')
     yield* decodeFrames(answer)
   },

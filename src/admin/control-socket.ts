@@ -37,19 +37,22 @@ export async function listenOnControlSocket(
     const operation = operations[name as OperationName] as (input: unknown) => unknown
     return { result: (await operation(request.body)) ?? null }
   })
-  app.get<{ Querystring: { key: string } }>('/entry', async ({ query }, reply) => {
-    const value = await reader.get(Buffer.from(query.key, 'hex'))
+  app.get<{ Querystring: { key: string; salvage?: string } }>('/entry', async ({ query }, reply) => {
+    const value = await readerFor(reader, query).get(Buffer.from(query.key, 'hex'))
     if (!value) return reply.code(404).send({ code: 'not_found', message: 'no such entry' })
     return reply.type('application/octet-stream').send(value)
   })
   app.get<{ Querystring: EntriesQuery }>('/entries', ({ query }, reply) =>
-    reply.type('application/octet-stream').send(Readable.from(frames(reader, query))),
+    reply.type('application/octet-stream').send(Readable.from(frames(readerFor(reader, query), query))),
   )
   await rm(path, { force: true })
   await app.listen({ path })
   await chmod(path, 0o600)
   return app
 }
+
+const readerFor = (reader: StorageReader, { salvage }: { salvage?: string }): StorageReader =>
+  (salvage === undefined ? undefined : reader.salvage) ?? reader
 
 async function* frames(reader: StorageReader, query: EntriesQuery): AsyncGenerator<Buffer> {
   let waiting: Buffer[] = []

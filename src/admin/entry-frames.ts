@@ -6,6 +6,8 @@ export interface EntriesQuery {
   lt: string
   reverse?: string
   limit?: string
+  /** Without what is altered in segments. */
+  salvage?: string
 }
 
 export function encodeFrame(key: Buffer, value: Buffer): Buffer {
@@ -36,12 +38,13 @@ export async function* decodeFrames(
   if (rest.length > 0) throw new Error('the server broke off')
 }
 
-export const queryOfRange = ({ gte, lt, reverse, limit }: Range): string =>
+export const queryOfRange = ({ gte, lt, reverse, limit }: Range, salvage: boolean): string =>
   new URLSearchParams({
     gte: gte.toString('hex'),
     lt: lt.toString('hex'),
     ...(reverse && { reverse: '1' }),
     ...(limit !== undefined && { limit: String(limit) }),
+    ...(salvage && { salvage: '1' }),
   }).toString()
 
 export const rangeOfQuery = ({ gte, lt, reverse, limit }: EntriesQuery): Range => ({

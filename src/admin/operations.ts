@@ -6,6 +6,8 @@ import { type AdministrationRequest, administer } from '../authorization-server/
 import type { AuthorizationContext } from '../authorization-server/context.ts'
 import type { FailureView, ProverKind } from '../authorization-server/failure-limits.ts'
 import { grantStreamOf } from '../authorization-server/revoke.ts'
+import type { Sealed } from '../ledger/segments/sealer.ts'
+import type { Registration } from '../ledger/segments/segments.ts'
 import type { Client } from '../oauth/client.ts'
 import { streamOf } from '../oauth/events.ts'
 import { type Grant, isAccessTokenLive } from '../oauth/grant.ts'
@@ -54,7 +56,12 @@ export interface Operations {
   /** All who bear the name or bore it, removed users too, as far as they are not erased. */
   bearers(input: { username: string }): Promise<{ subject: string; removed: boolean }[]>
   token(input: { token: string }): TokenView | null
+  /** Moves events from before a time into segments; null: from before the time that the settings say. */
+  seal(input: { beforeMs: number | null }): Promise<Sealed>
+  segments(input: Record<string, never>): readonly Registration[]
 }
+
+export type { Sealed }
 
 export type OperationName = keyof Operations
 
@@ -63,14 +70,25 @@ export interface OperationSources {
   status: () => ServerStatus
   monitor: () => Monitor
   coinAddresses: () => CoinAddresses
+  seal: Operations['seal']
+  segments: Operations['segments']
 }
 
-export function createOperations({ context, status, monitor, coinAddresses }: OperationSources): Operations {
+export function createOperations({
+  context,
+  status,
+  monitor,
+  coinAddresses,
+  seal,
+  segments,
+}: OperationSources): Operations {
   const { models, settings, now } = context
   return {
     status,
     monitor,
     coinAddresses,
+    seal,
+    segments,
     place: ({ stream }) => ({ origin: settings.origin, version: models.versionOf(stream) }),
     async administer(request) {
       const { position, isForgotten } = await administer(context, request)

@@ -41,6 +41,8 @@ export const faultKinds = {
   anchor_missing: 'the node does not know the transaction of a confirmed anchor',
   anchor_unconfirmed: 'the node has a buried anchor in no block',
   anchor_reorged: 'a buried anchor is not in its block, or that is not on the best chain',
+  segment_missing: 'a file of older events is missing',
+  segment_altered: 'a file of older events is not the one that was written',
   entry_unexpected: 'an entry of the store that this program never writes',
 } as const
 

@@ -13,6 +13,8 @@ import { type Verification, verifyLedger } from './verify.ts'
 export interface RestorePlace {
   /** The ledger's folder: absent or empty. */
   ledger: string
+  /** The folder of older events: absent or empty. */
+  segments: string
   /** The copy of the last checkpoint outside LevelDB: absent. */
   checkpointFile: string
   /** What was acknowledged of a ledger: absent. */
@@ -69,12 +71,14 @@ export async function restoreBackup(
   }
 }
 
-async function assertEmpty({ ledger, checkpointFile, headFile }: RestorePlace): Promise<void> {
-  const files = await readdir(ledger).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
-  if (files.length > 0) throw new BackupError('exists', `there is a ledger in ${ledger} already`)
+async function assertEmpty({ ledger, segments, checkpointFile, headFile }: RestorePlace): Promise<void> {
+  for (const folder of [ledger, segments]) {
+    const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    })
+    if (files.length > 0) throw new BackupError('exists', `there is a ledger in ${folder} already`)
+  }
   if (await stat(checkpointFile).catch(() => undefined))
     throw new BackupError('exists', `there is a checkpoint of another ledger already: ${checkpointFile}`)
   if (await stat(headFile).catch(() => undefined))

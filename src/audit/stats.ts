@@ -7,15 +7,27 @@ import { listCheckpoints } from '../ledger/checkpoints.ts'
 import { eventKey } from '../ledger/layout.ts'
 import { logSize, readRecords } from '../ledger/reader.ts'
 import { decodeRecord } from '../ledger/record.ts'
+import type { Registration } from '../ledger/segments/segments.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { type EventType, eventLayouts } from '../oauth/events.ts'
 
 export interface LedgerStats {
   events: number
-  /** Bytes of all files of LevelDB. */
+  /** Bytes of all files of LevelDB and of all segments. */
   diskBytes: number
   /** Everything included; null where there is no event. */
   bytesPerEvent: number | null
+  /** Files of older events. */
+  segments: {
+    count: number
+    /** Events in them. */
+    events: number
+    fileBytes: number
+    /** Bytes of the entries in them, divided by those of the files; null where there are none. */
+    compression: number | null
+    /** Grants and sessions that are over, whose rows are in them. */
+    streams: number
+  }
   /** ISO 8601; null where there is no event. */
   oldest: string | null
   newest: string | null
@@ -30,6 +42,7 @@ export interface LedgerStats {
 export interface StatsOptions {
   /** Folder of LevelDB. */
   directory: string
+  segments?: readonly Registration[]
   /** Over how many of the last events the rate is taken. */
   lastEvents: number
   /** Counts events by type, reading all of them. */
@@ -47,11 +60,13 @@ export async function ledgerStats(reader: StorageReader, options: StatsOptions):
   const counted = Math.min(options.lastEvents, events)
   const [oldest, newest, from] = await Promise.all([0, events - 1, events - counted].map(timeAt))
   const seconds = newest === undefined || from === undefined ? 0 : (newest - from) / 1000
-  const diskBytes = await sizeOfFiles(options.directory)
+  const segments = sumUp(options.segments ?? [])
+  const diskBytes = (await sizeOfFiles(options.directory)) + segments.fileBytes
   return {
     events,
     diskBytes,
     bytesPerEvent: events === 0 ? null : diskBytes / events,
+    segments,
     oldest: isoTime(oldest),
     newest: isoTime(newest),
     rate: { events: counted, perSecond: seconds > 0 ? (counted - 1) / seconds : null },
@@ -63,6 +78,18 @@ export async function ledgerStats(reader: StorageReader, options: StatsOptions):
 
 const isoTime = (timeMs: number | undefined): string | null =>
   timeMs === undefined ? null : new Date(timeMs).toISOString()
+
+function sumUp(registrations: readonly Registration[]): LedgerStats['segments'] {
+  const sum = (number: (it: Registration) => number) => registrations.reduce((all, it) => all + number(it), 0)
+  const fileBytes = sum((it) => it.fileBytes)
+  return {
+    count: registrations.length,
+    events: sum((it) => it.last - it.first + 1),
+    fileBytes,
+    compression: fileBytes === 0 ? null : sum((it) => it.rawBytes) / fileBytes,
+    streams: sum((it) => it.streams),
+  }
+}
 
 async function countCheckpoints(reader: StorageReader): Promise<LedgerStats['checkpoints']> {
   const found = { count: 0, lastSize: 0 }

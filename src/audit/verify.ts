@@ -16,6 +16,7 @@ import { type Fault, Faults } from './fault.ts'
 import { IndexCheck } from './index-check.ts'
 import { RecordCheck } from './record-check.ts'
 import { RowCheck } from './row-check.ts'
+import { checkSegments, type SegmentSource } from './segment-check.ts'
 import { checkStrayEntries } from './stray-entries.ts'
 import { StreamStates } from './stream-states.ts'
 import { storedFrontier, TreeCheck } from './tree-check.ts'
@@ -30,6 +31,8 @@ export interface VerifyOptions {
   chain?: ChainClient
   /** Checkpoints kept elsewhere: the log must contain the tree of each. */
   savedCheckpoints?: readonly SavedCheckpoint[]
+  /** The files of older events, to be checked byte by byte too. */
+  segments?: SegmentSource
   /** How many faults are collected; 100 where left out. */
   mostFaults?: number
   onProgress?: (done: number, total: number) => void
@@ -48,6 +51,8 @@ export interface Verification {
   pendingAnchors: number
   /** Side records that were erased, which is no fault. */
   erased: number
+  /** Files of older events that are whole. */
+  segments: number
   /** Root hash of all events, base64; null where it cannot be computed. */
   root: string | null
   /** Who may sign checkpoints, by the log's own word. */
@@ -76,6 +81,7 @@ class Verifier {
   readonly #reader: StorageReader
   readonly #options: VerifyOptions
   readonly #size: number
+  readonly #segments: number
   readonly #mostFaults: number
   readonly #faults: Faults
   readonly #warnings: string[] = []
@@ -101,7 +107,9 @@ class Verifier {
     faults: Faults,
     size: number,
     frontier: Buffer | undefined,
+    segments: number,
   ) {
+    this.#segments = segments
     const isDamaged = (position: number) => this.#damaged.has(position) || position >= this.#end
     this.#reader = reader
     this.#options = options
@@ -121,13 +129,18 @@ class Verifier {
     this.#records = new RecordCheck(faults, { authority, index, states, erasures: this.#erasures, rows })
   }
 
-  static async open(reader: StorageReader, options: VerifyOptions): Promise<Verifier> {
+  static async open(source: StorageReader, options: VerifyOptions): Promise<Verifier> {
     const faults = new Faults(options.mostFaults ?? mostFaults)
+    const { whole, damaged } = options.segments
+      ? await checkSegments(options.segments, faults)
+      : { whole: 0, damaged: 0 }
+    // What is altered cannot be read: it is verified as if it were not there.
+    const reader = damaged > 0 ? (source.salvage ?? source) : source
     const frontier = await storedFrontier(reader)
     const stated = sizeOf(frontier)
     const size = stated ?? (await sizeByRecords(reader))
     if (stated === undefined) faults.add(size - 1, 'frontier_altered', 'the stored tree head cannot be read')
-    return new Verifier(reader, options, faults, size, stated === undefined ? undefined : frontier)
+    return new Verifier(reader, options, faults, size, stated === undefined ? undefined : frontier, whole)
   }
 
   async run(): Promise<Verification> {
@@ -158,6 +171,7 @@ class Verifier {
       anchors: this.#anchors.confirmed,
       pendingAnchors: this.#anchors.pending,
       erased: this.#records.erased,
+      segments: this.#segments,
       root: this.#tree.isBroken ? null : this.#tree.root.toString('base64'),
       servers: this.#authority.servers,
       faults: this.#faults.sorted(),

@@ -9,6 +9,8 @@ export interface HomePaths {
   readonly configurationFile: string
   readonly profiles: string
   readonly ledger: string
+  /** Older events in compressed files, part of the ledger. */
+  readonly segments: string
   readonly node: string
   /** Last signed checkpoint, outside LevelDB on purpose. */
   readonly checkpointFile: string
@@ -44,6 +46,7 @@ export function homePaths(home: string, temporaryFolder: string = tmpdir()): Hom
     configurationFile: join(home, 'conf', 'coinstack.yaml'),
     profiles: join(home, 'profiles'),
     ledger: join(home, 'data', 'ledger'),
+    segments: join(home, 'data', 'segments'),
     node: join(home, 'data', 'node'),
     checkpointFile: join(home, 'data', 'checkpoint'),
     headFile: join(home, 'data', 'head'),
@@ -56,12 +59,13 @@ export function homePaths(home: string, temporaryFolder: string = tmpdir()): Hom
 
 /** Creates the folders, readable by their owner alone. Existing folders of the home keep their mode. */
 export function prepareHome(paths: HomePaths): void {
-  const { home, configurationFile, ledger, node, logs, pidFile, controlSocket } = paths
+  const { home, configurationFile, ledger, segments, node, logs, pidFile, controlSocket } = paths
   for (const folder of [
     home,
     dirname(configurationFile),
     dirname(ledger),
     ledger,
+    segments,
     node,
     logs,
     dirname(pidFile),

@@ -203,6 +203,13 @@ export const settingsTable = {
     text: 'Name of this log in its checkpoints and anchors. It belongs to the log for ever: set it before the issuer changes.',
     example: 'signon.example.com',
   },
+  'signon.ledger.seal-after': {
+    type: wholeNumber(0, tenYearsSeconds),
+    unit: 'seconds',
+    default: '2592000',
+    text: 'Age from which on events move into compressed files in `data/segments`, and with them the rows of grants and sessions that are over as long. Nothing is lost by it. 0: never.',
+    example: '604800',
+  },
   'signon.cache.entries': {
     type: wholeNumber(1, 100_000_000),
     unit: 'entries',

@@ -28,7 +28,11 @@ export interface Settings {
   readonly outbound: { readonly allow: readonly string[] }
   readonly registration: { readonly hosts: readonly string[] }
   readonly anchor: { readonly intervalSeconds: number; readonly feeRateSatsPerByte: number }
-  readonly ledger: { readonly origin: string }
+  readonly ledger: {
+    readonly origin: string
+    /** 0: never. */
+    readonly sealAfterSeconds: number
+  }
   readonly cache: { readonly entries: number }
   readonly log: {
     readonly level: SettingValue<'signon.log.level'>
@@ -91,7 +95,10 @@ export function arrangeSettings(
       intervalSeconds: value('signon.anchor.interval')!,
       feeRateSatsPerByte: value('signon.anchor.fee-rate')!,
     },
-    ledger: { origin: value('signon.ledger.origin') ?? derivedOrigin(issuer) },
+    ledger: {
+      origin: value('signon.ledger.origin') ?? derivedOrigin(issuer),
+      sealAfterSeconds: value('signon.ledger.seal-after')!,
+    },
     cache: { entries: value('signon.cache.entries')! },
     log: {
       level: value('signon.log.level')!,

@@ -191,7 +191,7 @@ export class Ledger<E> {
   maintain(change: (batch: StorageBatch, isReserved: (stream: string) => boolean) => void): Promise<void> {
     const unavailable = this.#unavailable()
     if (unavailable) return unavailable
-    this.#filling ??= { batch: this.storage.batch(), events: [], reserved: [], waiting: [] }
+    this.#filling ??= { batch: this.storage.batch(), events: [], versions: [], reserved: [], waiting: [] }
     const { batch, waiting } = this.#filling
     change(batch, (stream) => this.#reserved.has(stream))
     this.#schedule()

@@ -27,6 +27,8 @@ export interface StorageReader {
   get(key: Buffer): Buffer | undefined | Promise<Buffer | undefined>
   /** Entries in key order, all of one snapshot. */
   entries(range: Range): AsyncIterable<[key: Buffer, value: Buffer]>
+  /** The same without what is altered in segments, where reading fails otherwise; absent where there are none. */
+  readonly salvage?: StorageReader
 }
 
 export interface Storage extends StorageReader {

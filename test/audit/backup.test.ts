@@ -51,6 +51,7 @@ async function emptyPlace(): Promise<RestorePlace> {
   const home = await temporaryDirectory()
   return {
     ledger: join(home, 'ledger'),
+    segments: join(home, 'segments'),
     checkpointFile: join(home, 'checkpoint'),
     headFile: join(home, 'head'),
   }

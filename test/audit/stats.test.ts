@@ -21,6 +21,7 @@ test('of a ledger with a life in it', async () => {
     events: lifeEvents,
     diskBytes: expect.any(Number),
     bytesPerEvent: stats.diskBytes / lifeEvents,
+    segments: { count: 0, events: 0, fileBytes: 0, compression: null, streams: 0 },
     oldest: new Date(startMs + 1000).toISOString(),
     newest: new Date(startMs + 12_000).toISOString(),
     // One append a second.

@@ -88,7 +88,14 @@ export async function openRoutes({
   const unasked = () => {
     throw new Error('not part of these tests')
   }
-  const operations = createOperations({ context, status: unasked, monitor: unasked, coinAddresses: unasked })
+  const operations = createOperations({
+    context,
+    status: unasked,
+    monitor: unasked,
+    coinAddresses: unasked,
+    seal: unasked,
+    segments: unasked,
+  })
   const connection: Connection = {
     isRunning: false,
     operations: operations as unknown as Connection['operations'],

@@ -88,6 +88,7 @@ export class Sealer {
 
   async #run(beforeMs: number, restBeforeMs: number): Promise<Sealed> {
     const sealed: Sealed = { events: 0, streams: 0, segments: 0 }
+    if (this.#isStopped) return sealed
     try {
       await this.#clearAll()
       for (;;) {

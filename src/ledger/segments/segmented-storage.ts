@@ -28,7 +28,6 @@ export interface SegmentedStorage extends Storage {
   /** LevelDB alone. */
   readonly hot: LevelStorage
   readonly segments: Segments
-  /** The same without the blocks that are altered, where `get` and `entries` fail: for audits. */
   readonly salvage: StorageReader
   /** While a segment is built from entries that were read: keys that are deleted meanwhile, which it must not bring back. */
   deletedMeanwhile: Map<string, Buffer> | undefined
