@@ -72,6 +72,9 @@ const words: Words = {
     `${failures} failed attempts for ${of === 'address' ? 'names from one address' : `one ${of}${from === undefined ? '' : ' from one address'}`}: none is looked at until ${at(untilSeconds)}`,
   'login.unlocked': () => 'the pause after failed attempts lifted by the administrator',
   'grant.revoked': ({ reason }, id) => `grant ${id} ended: ${revokedBecause[reason]}`,
+  'request.pushed': ({ clientId, expiresAtSeconds }, id) =>
+    `authorization request pushed by client ${clientId}, until ${at(expiresAtSeconds)} (request ${id})`,
+  'request.used': (_, id) => `pushed authorization request used (request ${id})`,
 }
 
 /** `TIME  #POSITION  what happened, by whom, to whom`. */

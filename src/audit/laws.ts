@@ -7,6 +7,7 @@ import { type EventOf, type EventType, type Recorded, streamOf } from '../oauth/
 import type { FailedAttempts } from '../oauth/failed-attempts.ts'
 import type { Grant } from '../oauth/grant.ts'
 import { type Invitation, invitationFault } from '../oauth/invitation.ts'
+import type { PushedRequest } from '../oauth/pushed-request.ts'
 import type { Session } from '../oauth/session.ts'
 import type { User } from '../oauth/user.ts'
 import { kindOfStream } from '../projections/rows.ts'
@@ -206,7 +207,14 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
     kind: 'grant',
     broken: issuing,
     // After a code they are the code's own, and were looked at there.
-    references: (event) => (event.grantType === 'client_credentials' ? [clientOf(event)] : []),
+    references: (event) =>
+      event.grantType === 'authorization_code'
+        ? []
+        : [
+            clientOf(event),
+            ...(event.subject === null ? [] : [userOf(event.subject)]),
+            ...(event.session === undefined ? [] : [{ stream: streamOf.session(event.session), version: 0 }]),
+          ],
   }),
   'token.refreshed': law('token.refreshed', { kind: 'grant', broken: refreshing }),
   'login.locked': law('login.locked', { kind: 'attempts' }),
@@ -220,6 +228,18 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
       if (!state) return 'there was no grant to revoke'
       // The administrator may put his signature to what had ended by itself.
       return state.ended && reason !== 'administrator' ? 'the grant had ended before' : undefined
+    },
+  }),
+  'request.pushed': law('request.pushed', {
+    kind: 'par',
+    broken: firstOfItsStream,
+    references: (event) => [clientOf(event)],
+  }),
+  'request.used': law('request.used', {
+    kind: 'par',
+    broken: (state: PushedRequest | undefined) => {
+      if (!state) return 'there was no pushed request to use'
+      return state.used ? 'the pushed request was used before' : undefined
     },
   }),
 }

@@ -216,6 +216,17 @@ interface EventFields {
     side: { address: string }
   }
   'login.unlocked': { signedAtSeconds: number; signature: string }
+  /** An authorization request came from its client directly (RFC 9126), and a code or token was given for it. */
+  'request.pushed': {
+    clientId: string
+    clientVersion: number
+    /** Of the request URI. */
+    requestHash: string
+    expiresAtSeconds: number
+    /** Sealed, see pushed-request.ts. */
+    side: { parameters?: string }
+  }
+  'request.used': Record<never, never>
   /** The grant and every token of it end. `signature` stands where the administrator asked for it. */
   'grant.revoked': { reason: RevocationReason; signedAtSeconds: number | null; signature: string | null }
 }
@@ -376,6 +387,12 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
   },
   'login.unlocked': { code: 161, fields: ['signedAtSeconds', 'signature'] },
   'assertion.used': { code: 144, fields: ['clientId', 'clientVersion', 'expiresAtSeconds'] },
+  'request.pushed': {
+    code: 112,
+    fields: ['clientId', 'clientVersion', 'requestHash:hash', 'expiresAtSeconds'],
+    side: ['parameters?'],
+  },
+  'request.used': { code: 113, fields: [] },
 }
 
 /** The streams: one per thing whose events must be decided in order. */
@@ -389,9 +406,10 @@ export const streamOf = {
   consent: (subject: string, clientId: string) => `consent:${subject}:${clientId}`,
   grant: (id: string) => `grant:${id}`,
   attempts: (key: string) => `attempts:${key}`,
+  par: (id: string) => `par:${id}`,
 } as const
 
-/** The hashes by which the holder of what an event gave will come back: of a code, of tokens, of a cookie. */
+/** The hashes by which the holder of what an event gave will come back: of a code, of tokens, of a cookie, of a request URI. */
 export function hashesOf(event: Event): (string | null)[] {
   switch (event.type) {
     case 'code.issued':
@@ -401,6 +419,8 @@ export function hashesOf(event: Event): (string | null)[] {
       return [event.accessTokenHash, event.refreshTokenHash]
     case 'session.started':
       return [event.cookieHash]
+    case 'request.pushed':
+      return [event.requestHash]
     default:
       return []
   }

@@ -4,7 +4,14 @@
  */
 import { hash } from 'node:crypto'
 
-const prefixes = { code: 'cs_ac_', access: 'cs_at_', refresh: 'cs_rt_', session: 'cs_se_' } as const
+const prefixes = {
+  code: 'cs_ac_',
+  access: 'cs_at_',
+  refresh: 'cs_rt_',
+  session: 'cs_se_',
+  /** RFC 9126 section 2.2. */
+  request: 'urn:ietf:params:oauth:request_uri:',
+} as const
 
 export type TokenKind = keyof typeof prefixes
 

@@ -3,7 +3,7 @@
  * replaying the log gives the same bytes again.
  *
  *     s stream                      state of the stream: version(4), then the state
- *     t SHA-256(32)                 stream of the grant or session that a code, token or cookie belongs to
+ *     t SHA-256(32)                 stream of the grant, session or pushed request that a code, token, cookie or request URI belongs to
  *     u SHA-256(username)           subject; a key may outlive its row inside LevelDB, so it holds no name
  *     h c client 00 position(8)     first events of the grants of a client
  *     h u subject 00 position(8)    first events of the grants, sessions and consents of a user
@@ -20,6 +20,7 @@ import { evolveFailedAttempts } from '../oauth/failed-attempts.ts'
 import { evolveGrant } from '../oauth/grant.ts'
 import { readHash } from '../oauth/hash-text.ts'
 import { evolveInvitation } from '../oauth/invitation.ts'
+import { evolvePushedRequest } from '../oauth/pushed-request.ts'
 import { evolveServer } from '../oauth/server.ts'
 import { evolveSession } from '../oauth/session.ts'
 import { evolveUser } from '../oauth/user.ts'
@@ -43,6 +44,7 @@ export const evolvers: {
   consent: evolveConsent,
   grant: evolveGrant,
   attempts: evolveFailedAttempts,
+  par: evolvePushedRequest,
 }
 
 export const kindOfStream = (stream: string): StreamKind => stream.slice(0, stream.indexOf(':')) as StreamKind

@@ -7,6 +7,7 @@ import type { FailedAttempts } from '../oauth/failed-attempts.ts'
 import type { Grant } from '../oauth/grant.ts'
 import type { Invitation } from '../oauth/invitation.ts'
 import { type FieldCodec, positionalCodec } from '../oauth/positional-codec.ts'
+import type { PushedRequest } from '../oauth/pushed-request.ts'
 import type { Server } from '../oauth/server.ts'
 import type { Session } from '../oauth/session.ts'
 import type { User } from '../oauth/user.ts'
@@ -22,6 +23,7 @@ export interface States {
   consent: Consent
   grant: Grant
   attempts: FailedAttempts
+  par: PushedRequest
 }
 
 export type StreamKind = keyof States
@@ -124,4 +126,5 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
     whole: nested('failures', 'pauses', 'untilSeconds'),
     pairs: listOf(nested('from:hash', 'failures', 'pauses', 'untilSeconds')),
   }),
+  par: flat(['clientId', 'clientVersion', 'expiresAtSeconds', 'used', 'parameters?']),
 }

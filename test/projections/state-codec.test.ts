@@ -128,6 +128,16 @@ const states: { readonly [K in StreamKind]: fc.Arbitrary<object> } = {
     },
     plain,
   ),
+  par: fc.record(
+    {
+      clientId: anyText,
+      clientVersion: fc.nat(),
+      expiresAtSeconds: anySeconds,
+      used: fc.boolean(),
+      parameters: anyText,
+    },
+    { requiredKeys: ['clientId', 'clientVersion', 'expiresAtSeconds', 'used'], ...plain },
+  ),
 }
 
 describe('decode(encode(state)) is the state', () => {

@@ -247,6 +247,14 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     signedAtSeconds: orNull(anySeconds),
     signature: orNull(anyText),
   }),
+  'request.pushed': fc.record({
+    clientId: anyText,
+    clientVersion: anyVersion,
+    requestHash: anyHash,
+    expiresAtSeconds: anySeconds,
+    side: fc.record({ parameters: anyText }, { noNullPrototype: true }),
+  }),
+  'request.used': fc.constant({}),
 }
 
 export const eventTypes = Object.keys(eventArbitraries) as EventType[]
