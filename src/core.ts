@@ -81,6 +81,8 @@ export async function openCore(
         origin,
         administratorAddress: settings.admin.address,
         codeSeconds: settings.server.codeValiditySeconds,
+        pushedRequestSeconds: settings.server.pushedRequestValiditySeconds,
+        pushedRequestsOnly: settings.server.pushedRequestsOnly,
         accessSeconds: settings.server.tokenValiditySeconds,
         refreshSeconds: settings.server.refreshTokenValiditySeconds,
         sessionSeconds: settings.server.sessionValiditySeconds,

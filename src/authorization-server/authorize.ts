@@ -1,52 +1,76 @@
-/** The authorization endpoint: RFC 6749 section 4.1.1, and the resource owner's decision. */
+/** The authorization endpoint: RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2, and the resource owner's decision. */
+import { isDemanding, mustLogIn } from '../oauth/authentication-request.ts'
 import {
   type AuthorizationRequest,
+  type AuthorizationTarget,
   authorizationRequest,
   authorizationTarget,
 } from '../oauth/authorization-request.ts'
 import { type Client, isPublic } from '../oauth/client.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import { streamOf } from '../oauth/events.ts'
-import { redirectTo } from '../oauth/redirect-uri.ts'
+import { subjectOfHint } from '../oauth/id-token-hint.ts'
 import { findClient } from './authenticate-client.ts'
+import { type AnswerStep, answerStep, errorStep, issueAnswer } from './authorization-answer.ts'
 import type { AuthorizationContext } from './context.ts'
 import { decideAndAppend } from './decide-and-append.ts'
+import { findPushed, isPushedUri, usePushed } from './push-request.ts'
 import type { LiveSession } from './session.ts'
+import { markShown, readShown } from './shown-mark.ts'
 
 export type AuthorizeParameters = Readonly<Record<string, string | undefined>>
 
 /** What the browser is to do next. */
-export type AuthorizeStep =
-  | { kind: 'redirect'; location: string }
-  | { kind: 'log in'; client: Client; redirectUri: string }
-  | { kind: 'ask'; client: Client; redirectUri: string; scopes: string[] }
+export type AuthorizeStep = AnswerStep | QuestionStep
+
+/** A page of this server's comes first; `asked` is the request with which the browser comes back. */
+interface QuestionStep {
+  kind: 'log in' | 'ask'
+  asked: AuthorizeParameters
+  client: Client
+  redirectUri: string
+  scopes: string[]
+  uiLocales: string | undefined
+}
 
 /** What the resource owner said on the consent page. */
 export type ConsentDecision = { approved: false } | { approved: true; scopes: readonly string[] }
 
-interface CheckedRequest {
+/** Parameters as the client meant them: those of the address, or those it had pushed. */
+interface Presented {
+  parameters: AuthorizeParameters
+  shown: ReturnType<typeof readShown>
+  /** Stream of the pushed request. */
+  pushed?: string
+}
+
+interface CheckedRequest extends Presented {
+  asked: AuthorizeParameters
   client: Client
   request: AuthorizationRequest
 }
 
 /**
- * Checks a request and says what comes next; a code is issued at once where nothing needs to be asked.
+ * Checks a request and says what comes next; a code or token is issued at once where nothing needs to be asked.
  *
+ * @param fault of the request as a whole, to be told to the client where it can be
  * @throws OAuthError where client or redirect URI are wrong: to be shown, not redirected
  */
-export async function authorize(
+export function authorize(
   context: AuthorizationContext,
-  parameters: AuthorizeParameters,
+  asked: AuthorizeParameters,
   live: LiveSession | undefined,
+  fault?: OAuthError,
 ): Promise<AuthorizeStep> {
-  const checked = check(context, parameters)
-  if ('location' in checked) return { kind: 'redirect', ...checked }
-  const { client, request } = checked
-  const { redirectUri } = request
-  if (!live) return { kind: 'log in', client, redirectUri }
-  if (mustAsk(context, client, request, live))
-    return { kind: 'ask', client, redirectUri, scopes: request.scopes }
-  return issueCode(context, client, request, live, request.scopes)
+  return checked(context, asked, fault, async (found) => {
+    const { client, request } = found
+    if (mustLogIn(request.authentication, live?.session, found.shown, context.now()) || !live)
+      return question('log in', context, found, live)
+    if (!mustAsk(context, client, request, live)) return give(context, found, live, request.scopes)
+    if (request.authentication.prompts.includes('none'))
+      throw new OAuthError('consent_required', 'the resource owner would have to approve this')
+    return question('ask', context, found, live)
+  })
 }
 
 /**
@@ -54,62 +78,114 @@ export async function authorize(
  *
  * @throws OAuthError as `authorize`
  */
-export async function decideConsent(
+export function decideConsent(
   context: AuthorizationContext,
-  parameters: AuthorizeParameters,
+  asked: AuthorizeParameters,
   live: LiveSession,
   decision: ConsentDecision,
 ): Promise<AuthorizeStep> {
-  const checked = check(context, parameters)
-  if ('location' in checked) return { kind: 'redirect', ...checked }
-  const { client, request } = checked
-  const scopes = decision.approved ? request.scopes.filter((scope) => decision.scopes.includes(scope)) : []
-  // Of a request without scopes the user approves that the client learns who they are.
-  if (!decision.approved || (scopes.length === 0 && request.scopes.length > 0)) {
-    const denied = new OAuthError('access_denied', 'the resource owner denied the request')
-    return { kind: 'redirect', location: errorLocation(context, request, denied) }
-  }
-  const clientVersion = client.registeredAtVersion
-  const { subject } = live.user
-  await decideAndAppend(context, 'consent', streamOf.consent(subject, client.clientId), (consent) => {
-    const isNew =
-      consent?.clientVersion !== clientVersion || scopes.some((scope) => !consent.scopes.includes(scope))
-    return {
-      events: isNew
-        ? [{ type: 'consent.given', subject, clientId: client.clientId, clientVersion, scopes }]
-        : [],
-      answer: undefined,
-    }
+  return checked(context, asked, undefined, async (found) => {
+    const { client, request } = found
+    if (mustLogIn(request.authentication, live.session, found.shown, context.now()))
+      return question('log in', context, found, live)
+    const scopes = decision.approved ? request.scopes.filter((scope) => decision.scopes.includes(scope)) : []
+    // Of a request without scopes the user approves that the client learns who they are.
+    if (!decision.approved || (scopes.length === 0 && request.scopes.length > 0))
+      throw new OAuthError('access_denied', 'the resource owner denied the request')
+    await recordConsent(context, client, live, scopes)
+    return give(context, found, live, scopes)
   })
-  return issueCode(context, client, request, live, scopes)
 }
 
-function check(
+/** For whom a request is, where it is one that could succeed: what the login page shows. */
+export function describeRequest(
   context: AuthorizationContext,
-  parameters: AuthorizeParameters,
-): CheckedRequest | { location: string } {
-  const client = parameters.client_id === undefined ? undefined : findClient(context, parameters.client_id)
-  const target = authorizationTarget(client, parameters)
+  asked: AuthorizeParameters,
+): { client: Client; redirectUri: string; parameters: AuthorizeParameters } | undefined {
   try {
-    return { client: client!, request: authorizationRequest(client!, target, parameters) }
+    const { parameters } = present(context, asked)
+    const client = clientOf(context, parameters)
+    const { redirectUri } = authorizationTarget(client, parameters)
+    return { client: client!, redirectUri, parameters }
   } catch (error) {
-    if (error instanceof OAuthError) return { location: errorLocation(context, target, error) }
+    if (error instanceof OAuthError) return undefined
     throw error
   }
 }
 
-/** RFC 6749 section 4.1.2.1, with `iss` (RFC 9207 section 2). */
-const errorLocation = (
-  { settings }: AuthorizationContext,
-  { redirectUri, state }: { redirectUri: string; state: string | undefined },
-  error: OAuthError,
-): string =>
-  redirectTo(redirectUri, {
-    error: error.code,
-    error_description: error.message,
-    state,
-    iss: settings.issuer,
-  })
+const clientOf = (context: AuthorizationContext, { client_id: id }: AuthorizeParameters) =>
+  id === undefined ? undefined : findClient(context, id)
+
+function present(context: AuthorizationContext, asked: AuthorizeParameters): Presented {
+  const shown = readShown(context, asked)
+  const { request_uri: uri, client_id: clientId } = asked
+  if (!isPushedUri(uri)) return { parameters: asked, shown }
+  const shownAtSeconds = shown?.atSeconds ?? Math.floor(context.now() / 1000)
+  const { parameters, stream } = findPushed(context, uri, clientId, shownAtSeconds)
+  return { parameters, shown, pushed: stream }
+}
+
+/** From here on what is wrong goes back to the client. */
+async function checked(
+  context: AuthorizationContext,
+  asked: AuthorizeParameters,
+  fault: OAuthError | undefined,
+  next: (found: CheckedRequest) => Promise<AuthorizeStep>,
+): Promise<AuthorizeStep> {
+  const presented = present(context, asked)
+  const { parameters, pushed } = presented
+  const client = clientOf(context, parameters)
+  const target: AuthorizationTarget = authorizationTarget(client, parameters)
+  try {
+    if (fault) throw fault
+    const isPushRequired = context.settings.pushedRequestsOnly || client!.metadata.pushedRequestsOnly
+    if (isPushRequired && pushed === undefined)
+      throw new OAuthError('invalid_request', 'the request must be pushed first (RFC 9126)')
+    const request = withHint(context, authorizationRequest(client!, target, parameters))
+    return await next({ ...presented, asked, client: client!, request })
+  } catch (error) {
+    if (error instanceof OAuthError) return errorStep(context, target, error)
+    throw error
+  }
+}
+
+/** Who is expected by `id_token_hint` must be the one whom `claims` expects. */
+function withHint({ settings }: AuthorizationContext, request: AuthorizationRequest): AuthorizationRequest {
+  const { authentication } = request
+  if (authentication.idTokenHint === undefined) return request
+  const subject = subjectOfHint(authentication.idTokenHint, settings.issuer)
+  if (authentication.subject !== undefined && authentication.subject !== subject)
+    throw new OAuthError('login_required', 'id_token_hint and claims name different users')
+  return { ...request, authentication: { ...authentication, subject } }
+}
+
+function question(
+  kind: QuestionStep['kind'],
+  context: AuthorizationContext,
+  { asked, client, request, parameters, shown, pushed }: CheckedRequest,
+  live: LiveSession | undefined,
+): QuestionStep {
+  const isMarked = pushed !== undefined || isDemanding(request.authentication)
+  return {
+    kind,
+    asked: isMarked ? markShown(context, asked, shown, live?.session.id) : asked,
+    client,
+    redirectUri: request.redirectUri,
+    scopes: request.scopes,
+    uiLocales: parameters.ui_locales,
+  }
+}
+
+async function give(
+  context: AuthorizationContext,
+  { client, request, pushed }: CheckedRequest,
+  live: LiveSession,
+  scopes: string[],
+): Promise<AnswerStep> {
+  if (pushed !== undefined) await usePushed(context, pushed)
+  const answer = await issueAnswer[request.grantType](context, client, request, live, scopes)
+  return answerStep(context, request, answer)
+}
 
 /**
  * Whether something is asked for that neither the administrator nor this user approved before. A public client
@@ -122,6 +198,7 @@ function mustAsk(
   request: AuthorizationRequest,
   { user }: LiveSession,
 ): boolean {
+  if (request.authentication.prompts.includes('consent')) return true
   const consent = models.load('consent', streamOf.consent(user.subject, client.clientId)).state
   const isRemembered = !isPublic(client) && consent?.clientVersion === client.registeredAtVersion
   if (request.scopes.length === 0) return !isRemembered
@@ -129,40 +206,18 @@ function mustAsk(
   return request.scopes.some((scope) => !approved.includes(scope))
 }
 
-async function issueCode(
-  { ledger, secrets, settings, now }: AuthorizationContext,
-  client: Client,
-  request: AuthorizationRequest,
-  { session, user }: LiveSession,
+async function recordConsent(
+  context: AuthorizationContext,
+  { clientId, registeredAtVersion: clientVersion }: Client,
+  { user: { subject } }: LiveSession,
   scopes: string[],
-): Promise<AuthorizeStep> {
-  const code = secrets.create('code')
-  const nowMs = now()
-  await ledger.append(
-    streamOf.grant(secrets.identifier()),
-    0,
-    [
-      {
-        type: 'code.issued',
-        codeHash: code.hash,
-        clientId: client.clientId,
-        clientVersion: client.registeredAtVersion,
-        subject: user.subject,
-        session: session.id,
-        scopes,
-        redirectUri: request.redirectUri,
-        redirectUriSent: request.redirectUriSent,
-        codeChallenge: request.codeChallenge,
-        ...(request.jkt !== undefined && { jkt: request.jkt }),
-        expiresAtSeconds: Math.floor(nowMs / 1000) + settings.codeSeconds,
-      },
-    ],
-    nowMs,
-    { isNewStream: true },
-  )
-  const { redirectUri, state } = request
-  return {
-    kind: 'redirect',
-    location: redirectTo(redirectUri, { code: code.token, state, iss: settings.issuer }),
-  }
+): Promise<void> {
+  await decideAndAppend(context, 'consent', streamOf.consent(subject, clientId), (consent) => {
+    const isNew =
+      consent?.clientVersion !== clientVersion || scopes.some((scope) => !consent.scopes.includes(scope))
+    return {
+      events: isNew ? [{ type: 'consent.given', subject, clientId, clientVersion, scopes }] : [],
+      answer: undefined,
+    }
+  })
 }

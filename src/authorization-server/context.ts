@@ -16,6 +16,9 @@ export interface AuthorizationSettings {
   origin: string
   administratorAddress: string
   codeSeconds: number
+  pushedRequestSeconds: number
+  /** Whether every client must push its authorization requests (RFC 9126 section 5). */
+  pushedRequestsOnly: boolean
   accessSeconds: number
   refreshSeconds: number
   sessionSeconds: number

@@ -1,4 +1,5 @@
 /** Browser sessions at this server: log in, recognise, log out. */
+import { passwordAuthentication } from '../oauth/authentication-context.ts'
 import { type Event, streamOf } from '../oauth/events.ts'
 import { isSessionLive, type Session } from '../oauth/session.ts'
 import { hashToken, isToken } from '../oauth/token-format.ts'
@@ -84,6 +85,7 @@ export async function startSession(
     cookieHash: cookie.hash,
     expiresAtSeconds: Math.floor(nowMs / 1000) + settings.sessionSeconds,
     ...(isSame && { continues: before.session.id }),
+    ...passwordAuthentication,
     side: { address: browser.address, userAgent: browser.userAgent.slice(0, longestUserAgent) },
   }
   await ledger.append(streamOf.session(secrets.identifier()), 0, [started], nowMs, { isNewStream: true })

@@ -46,6 +46,11 @@ export class TokenSecrets {
     return { access: derive('access'), refresh: derive('refresh') }
   }
 
+  /** What only a server of this ledger can have written beside this text. */
+  tagOf(text: string): string {
+    return this.#successor.of(`tag ${text}`)
+  }
+
   /** Bytes of the pool are given out once and wiped by the next filling. */
   #random(count: number): Buffer {
     if (this.#used + count > poolBytes) {

@@ -134,6 +134,19 @@ export const settingsTable = {
     text: 'Lifetime of an authorization code (RFC 6749 section 4.1.2 allows at most ten minutes).',
     example: '60',
   },
+  'signon.server.pushed-request.validity': {
+    type: wholeNumber(5, 600),
+    unit: 'seconds',
+    default: '90',
+    text: 'How long a pushed authorization request (RFC 9126) may wait until the browser shows it.',
+    example: '60',
+  },
+  'signon.server.pushed-request.required': {
+    type: truth,
+    default: 'false',
+    text: 'Whether authorization requests are taken only from clients that pushed them before. A client can be registered for this by itself.',
+    example: 'true',
+  },
   'signon.server.session.validity': {
     type: wholeNumber(60, tenYearsSeconds),
     unit: 'seconds',

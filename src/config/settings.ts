@@ -20,6 +20,8 @@ export interface Settings {
     readonly refreshTokenValiditySeconds: number
     readonly refreshTokenGraceSeconds: number
     readonly codeValiditySeconds: number
+    readonly pushedRequestValiditySeconds: number
+    readonly pushedRequestsOnly: boolean
     readonly sessionValiditySeconds: number
   }
   readonly dpop: { readonly nonceRequired: boolean }
@@ -84,6 +86,8 @@ export function arrangeSettings(
       refreshTokenValiditySeconds: value('signon.server.refresh-token.validity')!,
       refreshTokenGraceSeconds: value('signon.server.refresh-token.grace')!,
       codeValiditySeconds: value('signon.server.code.validity')!,
+      pushedRequestValiditySeconds: value('signon.server.pushed-request.validity')!,
+      pushedRequestsOnly: value('signon.server.pushed-request.required')!,
       sessionValiditySeconds: value('signon.server.session.validity')!,
     },
     dpop: { nonceRequired: value('signon.dpop.nonce-required')! },

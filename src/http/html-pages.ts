@@ -28,23 +28,33 @@ export const languageOf = (request: FastifyRequest, asked?: string): Language =>
   })
 }
 
-/**
- * Sends a page.
- *
- * @param formTarget where a form's answer may lead besides this site: browsers hold redirects after a form to
- * `form-action`, and the way ends at the client's redirect URI
- */
-export function sendPage(reply: FastifyReply, html: string, formTarget?: string): FastifyReply {
+export interface PagePolicy {
+  /**
+   * Where a form's answer may lead besides this site: browsers hold redirects after a form to `form-action`, and the
+   * way ends at the client's redirect URI.
+   */
+  formTarget?: string | undefined
+  /** The page's form goes there itself, and nothing on it to this site. */
+  onlyForm?: boolean
+  /** Source expression of the one script of the page. */
+  script?: string
+}
+
+/** Sends a page. */
+export function sendPage(reply: FastifyReply, html: string, page: PagePolicy = {}): FastifyReply {
+  const { formTarget, onlyForm = false, script } = page
   if (formTarget !== undefined) {
     const target = new URL(formTarget)
     // A private-use scheme has no origin, and CSP has no words for an IPv6 address (CSP3 section 2.3.1).
     const isSchemeOnly = target.origin === 'null' || target.hostname.startsWith('[')
     const source = isSchemeOnly ? target.protocol : target.origin
     const policy = String(reply.getHeader('content-security-policy'))
-    reply.header(
-      'content-security-policy',
-      policy.replace("form-action 'self'", `form-action 'self' ${source}`),
-    )
+      .replace("form-action 'self'", onlyForm ? `form-action ${source}` : `form-action 'self' ${source}`)
+      .replace(
+        "default-src 'none'",
+        `default-src 'none'${script === undefined ? '' : `;script-src ${script}`}`,
+      )
+    reply.header('content-security-policy', policy)
   }
   return reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(html)
 }

@@ -14,6 +14,7 @@ import { loginRoute } from './routes/login.ts'
 import { logoutRoute } from './routes/logout.ts'
 import { metadataRoute } from './routes/metadata.ts'
 import { type PublishedLog, publishedLogRoutes } from './routes/published-log.ts'
+import { pushedRequestRoute } from './routes/pushed-request.ts'
 import { type ReceiptSource, receiptsRoute } from './routes/receipts.ts'
 import { revocationRoute } from './routes/revocation.ts'
 import { tokenRoute } from './routes/token.ts'
@@ -76,6 +77,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       done()
     })
     tokenRoute(programs, context)
+    pushedRequestRoute(programs, context)
     introspectionRoute(programs, context)
     checkTokenRoute(programs, context)
     revocationRoute(programs, context)

@@ -1,7 +1,7 @@
 /**
  * Errors on the wire: RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1, RFC 7591
  * section 3.2.2, RFC 8628 section 3.5, RFC 8707 section 2, RFC 9449 sections 5 and 8, OpenID Connect Core section
- * 3.1.2.6.
+ * 3.1.2.6, OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
  */
 
 const statusByCode = {
@@ -29,6 +29,8 @@ const statusByCode = {
   consent_required: 400,
   account_selection_required: 400,
   request_not_supported: 400,
+  request_uri_not_supported: 400,
+  unmet_authentication_requirements: 400,
   invalid_request_uri: 400,
   server_error: 500,
   temporarily_unavailable: 503,

@@ -66,7 +66,7 @@ export interface Introspection {
 /** Section 2.2: of a token that is not active nothing is said but that. */
 export function introspection(token: LiveToken | undefined, issuer: string): Introspection {
   if (!token) return { active: false }
-  const { grant, client, user } = token
+  const { grant, user } = token
   const jkt = token.kind === 'access' ? grant.access?.jkt : undefined
   const answer: Introspection = {
     active: true,
@@ -81,8 +81,15 @@ export function introspection(token: LiveToken | undefined, issuer: string): Int
   if (jkt !== undefined) answer.cnf = { jkt }
   if (grant.actor) answer.act = grant.actor
   if (user?.username !== undefined) answer.username = user.username
-  if (client.metadata.resourceIds.length > 0) answer.aud = client.metadata.resourceIds
+  const audience = audienceOf(token)
+  if (audience.length > 0) answer.aud = audience
   return answer
+}
+
+/** The token's own resource servers (RFC 8707), else those of its client. */
+function audienceOf({ kind, grant, client }: LiveToken): string[] {
+  const own = kind === 'access' || !grant.code ? grant.access?.resources : grant.code.resources
+  return own ?? client.metadata.resourceIds
 }
 
 /** The answer of 1.1's `/oauth/check_token`. */
@@ -96,15 +103,19 @@ export interface CheckedToken {
   aud?: string[]
 }
 
-export const checkedToken = ({ grant, client, user, scopes, expiresAtSeconds }: LiveToken): CheckedToken => ({
-  active: true,
-  ...(user?.username !== undefined && { user_name: user.username }),
-  scope: scopes,
-  authorities: user ? user.authorities : client.metadata.authorities,
-  client_id: grant.clientId,
-  exp: expiresAtSeconds,
-  ...(client.metadata.resourceIds.length > 0 && { aud: client.metadata.resourceIds }),
-})
+export function checkedToken(token: LiveToken): CheckedToken {
+  const { grant, client, user, scopes, expiresAtSeconds } = token
+  const audience = audienceOf(token)
+  return {
+    active: true,
+    ...(user?.username !== undefined && { user_name: user.username }),
+    scope: scopes,
+    authorities: user ? user.authorities : client.metadata.authorities,
+    client_id: grant.clientId,
+    exp: expiresAtSeconds,
+    ...(audience.length > 0 && { aud: audience }),
+  }
+}
 
 /** Only a client that can prove itself may ask (RFC 7662 section 2.1, "MUST also require authorization"). */
 export const mayIntrospect = (client: Client): boolean => !isPublic(client)

@@ -67,9 +67,14 @@ function isBelow(registered: string, sent: string): boolean {
   return new URL(sent).origin === new URL(registered).origin
 }
 
-/** The redirect URI with the answer's parameters in its query (RFC 6749 section 4.1.2). */
-export function redirectTo(uri: string, parameters: Readonly<Record<string, string | undefined>>): string {
+/** The redirect URI with the answer's parameters in its query or fragment (RFC 6749 sections 4.1.2 and 4.2.2). */
+export function redirectTo(
+  uri: string,
+  parameters: Readonly<Record<string, string | undefined>>,
+  place: 'query' | 'fragment' = 'query',
+): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) query.append(name, value)
+  if (place === 'fragment') return `${uri}#${query}`
   return `${uri}${uri.includes('?') ? (/[?&]$/.test(uri) ? '' : '&') : '?'}${query}`
 }

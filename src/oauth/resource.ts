@@ -1,4 +1,5 @@
 /** Resource indicators: which resource servers a token is for (RFC 8707). */
+import type { Client } from './client.ts'
 import { OAuthError } from './errors.ts'
 
 const most = 10
@@ -20,15 +21,30 @@ export function parseResources(parameter: string | undefined): string[] | undefi
 }
 
 /**
- * What was asked for, as far as it was granted; without a wish all of it (section 2.2).
+ * The resources of a request, of which each must be registered for its client ("unknown ... or otherwise not
+ * acceptable" is invalid_target, section 2); undefined where it names none.
+ *
+ * @throws OAuthError invalid_target
+ */
+export function requestedResources(parameter: string | undefined, client: Client): string[] | undefined {
+  const resources = parseResources(parameter)
+  if (resources?.every((resource) => client.metadata.resourceIds.includes(resource)) ?? true) return resources
+  throw new OAuthError('invalid_target', 'resource is not registered for the client')
+}
+
+/**
+ * What was asked for, as far as it was granted; without a wish all of it (section 2.2). A grant without resources
+ * is one for all that are registered for its client.
  *
  * @throws OAuthError invalid_target
  */
 export function resourcesWithin(
   wanted: readonly string[] | undefined,
   granted: readonly string[] | undefined,
+  client: Client,
 ): readonly string[] | undefined {
   if (wanted === undefined) return granted
-  if (wanted.every((resource) => granted?.includes(resource))) return wanted
+  const all = granted ?? client.metadata.resourceIds
+  if (wanted.every((resource) => all.includes(resource))) return wanted
   throw new OAuthError('invalid_target', 'resource was not granted')
 }

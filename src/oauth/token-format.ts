@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 
-const prefixes = {
+export const tokenPrefixes = {
   code: 'cs_ac_',
   access: 'cs_at_',
   refresh: 'cs_rt_',
@@ -13,16 +13,16 @@ const prefixes = {
   request: 'urn:ietf:params:oauth:request_uri:',
 } as const
 
-export type TokenKind = keyof typeof prefixes
+export type TokenKind = keyof typeof tokenPrefixes
 
 /** @param secret 43 characters of base64url: 256 bits */
-export const formatToken = (kind: TokenKind, secret: string): string => prefixes[kind] + secret
+export const formatToken = (kind: TokenKind, secret: string): string => tokenPrefixes[kind] + secret
 
 const secretText = /^[A-Za-z0-9_-]{43}$/
 
 /** Whether the text can be such a token at all: others need no look-up, and no token passes for one of another kind. */
 export const isToken = (kind: TokenKind, text: string): boolean =>
-  text.startsWith(prefixes[kind]) && secretText.test(text.slice(prefixes[kind].length))
+  text.startsWith(tokenPrefixes[kind]) && secretText.test(text.slice(tokenPrefixes[kind].length))
 
 /** base64url of the SHA-256 of the token's characters. */
 export const hashToken = (token: string): string => hash('sha256', token, 'base64url')

@@ -72,7 +72,7 @@ describe('an authorization request', () => {
 
   test('section 4.1.2.1: other faults go back to the client', async () => {
     const { world, live } = await opened()
-    const parameters = { ...request, response_type: 'token' }
+    const parameters = { ...request, response_type: 'id_token' }
     const expected = {
       error: 'unsupported_response_type',
       error_description: expect.any(String),

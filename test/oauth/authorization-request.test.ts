@@ -16,7 +16,7 @@ describe('section 4.1.2.1: client and redirect URI come first, and their faults 
     metadata: sampleMetadata({ redirectUris: [redirectUri, `${redirectUri}2`] }),
   })
   const noUri = sampleClient({ metadata: sampleMetadata({ redirectUris: [] }) })
-  const sent = { redirectUri, redirectUriSent: true, state: undefined }
+  const sent = { redirectUri, redirectUriSent: true, state: undefined, responseMode: 'query' }
 
   test.each<[string, Client | undefined, Record<string, string>, unknown]>([
     ['all right', client, { client_id: 'trusted', redirect_uri: redirectUri }, sent],
@@ -76,7 +76,7 @@ describe('section 4.1.2.1: client and redirect URI come first, and their faults 
 })
 
 describe('section 4.1.1: the rest of the request', () => {
-  const target = { redirectUri, redirectUriSent: true, state: 'xyz' }
+  const target = { redirectUri, redirectUriSent: true, state: 'xyz', responseMode: 'query' as const }
   const code = { response_type: 'code' }
   const withPkce = { ...code, code_challenge: challenge, code_challenge_method: 'S256' }
   const request = {
@@ -84,6 +84,8 @@ describe('section 4.1.1: the rest of the request', () => {
     ...target,
     scopes: ['read', 'write'],
     codeChallenge: null,
+    grantType: 'authorization_code',
+    authentication: { prompts: [] },
   }
   const noCodes = sampleClient({ metadata: sampleMetadata({ grantTypes: ['client_credentials'] }) })
   const noScopes = sampleClient({ metadata: sampleMetadata({ scopes: [] }) })
@@ -105,43 +107,43 @@ describe('section 4.1.1: the rest of the request', () => {
       'the implicit grant',
       client,
       { response_type: 'token' },
-      'unsupported_response_type: only response_type code is supported',
+      'unauthorized_client: the client may not use the grant type implicit',
     ],
     [
       'a hybrid flow',
       client,
       { response_type: 'code id_token' },
-      'unsupported_response_type: only response_type code is supported',
+      'unsupported_response_type: the response_type is not supported',
     ],
     [
       'in other case',
       client,
       { response_type: 'CODE' },
-      'unsupported_response_type: only response_type code is supported',
+      'unsupported_response_type: the response_type is not supported',
     ],
     [
       'a client without this grant',
       noCodes,
       code,
-      'unauthorized_client: the client may not use the authorization code grant',
+      'unauthorized_client: the client may not use the grant type authorization_code',
     ],
     [
-      'response_mode fragment',
+      'an unknown response_mode',
       client,
-      { ...code, response_mode: 'fragment' },
-      'invalid_request: only response_mode query is supported',
+      { ...code, response_mode: 'jwt' },
+      'invalid_request: the response_mode is not supported here',
     ],
     [
       'a request object',
       client,
       { ...code, request: 'x.y.z' },
-      'invalid_request: request objects are not supported',
+      'request_not_supported: request objects are not supported',
     ],
     [
       'a request object by reference',
       client,
       { ...code, request_uri: 'urn:x' },
-      'invalid_request: request objects are not supported',
+      'request_uri_not_supported: only request_uri values of /oauth/par are taken',
     ],
     [
       'RFC 9700 section 2.1.1: a public client without PKCE',

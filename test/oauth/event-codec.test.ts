@@ -105,6 +105,8 @@ describe('the format', () => {
       'token.issued': 82,
       'token.refreshed': 83,
       'grant.revoked': 84,
+      'request.pushed': 112,
+      'request.used': 113,
       'login.locked': 160,
       'login.unlocked': 161,
     })

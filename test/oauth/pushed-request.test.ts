@@ -23,7 +23,7 @@ const pushed: Event = {
   side: { parameters: sealParameters(uri, parameters) },
 }
 
-function after(...events: Event[]): PushedRequest | undefined {
+function stateAfter(...events: Event[]): PushedRequest | undefined {
   let state: PushedRequest | undefined
   events.forEach((event, version) => {
     state = evolvePushedRequest(state, recordedAt('par:one', version, event))
@@ -61,7 +61,7 @@ describe('sealed parameters', () => {
 })
 
 describe('RFC 9126 section 4: the request URI at the authorization endpoint', () => {
-  const open = after(pushed)
+  const open = stateAfter(pushed)
   const client = sampleClient()
   const expired = 'invalid_request_uri: the pushed request has expired'
   const another = 'invalid_request_uri: the pushed request is that of another client'
@@ -76,7 +76,7 @@ describe('RFC 9126 section 4: the request URI at the authorization endpoint', ()
     ['no client', open, uri, undefined, 0, another],
     [
       'used',
-      after(pushed, { type: 'request.used' }),
+      stateAfter(pushed, { type: 'request.used' }),
       uri,
       client,
       0,
@@ -84,7 +84,7 @@ describe('RFC 9126 section 4: the request URI at the authorization endpoint', ()
     ],
     [
       'its side record erased',
-      after({ ...pushed, side: {} } as Event),
+      stateAfter({ ...pushed, side: {} } as Event),
       uri,
       client,
       0,
@@ -104,7 +104,7 @@ describe('RFC 9126 section 4: the request URI at the authorization endpoint', ()
   })
 
   test('a request that was used keeps no parameters', () => {
-    expect(after(pushed, { type: 'request.used' })).toEqual({
+    expect(stateAfter(pushed, { type: 'request.used' })).toEqual({
       clientId: 'trusted',
       clientVersion: 0,
       expiresAtSeconds: someTimeSeconds + 90,

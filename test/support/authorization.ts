@@ -67,6 +67,8 @@ export function worldOn<S extends Storage>(storage: S, cacheEntries = 100): Worl
       origin: 'ledger.example/one',
       administratorAddress,
       codeSeconds: 60,
+      pushedRequestSeconds: 90,
+      pushedRequestsOnly: false,
       accessSeconds: 3600,
       refreshSeconds: 86_400,
       sessionSeconds: 1800,

@@ -6,6 +6,7 @@ import { decideAndAppend } from '../../src/authorization-server/decide-and-appen
 import { endSession } from '../../src/authorization-server/end.ts'
 import { expireSessions } from '../../src/authorization-server/expire-sessions.ts'
 import { logOut } from '../../src/authorization-server/log-out.ts'
+import { pushRequest } from '../../src/authorization-server/push-request.ts'
 import { revoke } from '../../src/authorization-server/revoke.ts'
 import { findSession, startSession } from '../../src/authorization-server/session.ts'
 import { LedgerError } from '../../src/ledger/errors.ts'
@@ -158,7 +159,11 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
     }
     case 'consent': {
       if (!client || !user) return
-      const parameters = { response_type: 'code', client_id: clientId, redirect_uri: redirectUri }
+      const request = { response_type: 'code', client_id: clientId, redirect_uri: redirectUri }
+      const isPushed = other % 2 === 1 && !client.removed
+      const parameters = isPushed
+        ? { client_id: clientId, request_uri: (await pushRequest(context, client, request)).request_uri }
+        : request
       const scopes = pick < 4 ? ['read'] : ['read', 'write']
       const step = await decideConsent(context, parameters, browserOf(user), { approved: true, scopes })
       const code = step.kind === 'redirect' ? new URL(step.location).searchParams.get('code') : null

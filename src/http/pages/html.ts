@@ -86,6 +86,12 @@ export function html(template: TemplateStringsArray, ...values: Value[]): Html {
   return new SafeHtml((template[0] ?? '') + parts.join(''))
 }
 
+/** A script of this program's own: a constant, never made of what came from outside. */
+export function script(source: string): Html {
+  if (/[<&]/.test(source)) throw new TypeError('html: no markup in a script')
+  return new SafeHtml(`<script>${source}</script>`)
+}
+
 /** Attributes that are there or not: `true` gives the bare name, `undefined` and `false` nothing. */
 export function attributes(named: Readonly<Record<string, string | boolean | undefined>>): Attributes {
   const parts = Object.entries(named).map(([name, value]) => {

@@ -35,6 +35,11 @@ export interface Texts {
     readonly approve: string
     readonly deny: string
   }
+  readonly formPost: {
+    readonly title: string
+    readonly lead: (host: Html) => Html
+    readonly submit: string
+  }
   readonly scopes: Readonly<
     Record<'read' | 'write' | 'openid' | 'profile' | 'email' | 'offline_access', ScopeText>
   >
@@ -70,6 +75,7 @@ export type ExplainedError =
   | 'redirect_uri'
   | 'invalid_scope'
   | 'unsupported_response_type'
+  | 'invalid_request_uri'
   | 'access_denied'
   | 'not_found'
   | 'too_many_requests'
@@ -110,6 +116,11 @@ const en: Texts = {
     approve: 'Allow',
     deny: 'Deny',
   },
+  formPost: {
+    title: 'Going back',
+    lead: (host) => html`You are being taken back to ${host}.`,
+    submit: 'Continue',
+  },
   scopes: {
     read: { title: 'Read your data', about: 'See what the service holds for you. Nothing can be changed.' },
     write: { title: 'Change your data', about: 'Add, change and remove things in your name.' },
@@ -134,6 +145,7 @@ const en: Texts = {
       redirect_uri: 'The application asked to send you to an address that is not registered for it.',
       invalid_scope: 'The application asked for a permission that it cannot have.',
       unsupported_response_type: 'The application asked for a kind of answer that is not offered here.',
+      invalid_request_uri: 'The request of the application has expired or was used before.',
       access_denied: 'Access was denied.',
       not_found: 'There is no page at this address.',
       too_many_requests: 'There were too many attempts. Please wait a moment and try again.',
@@ -192,6 +204,11 @@ const ko: Texts = {
     approve: '허용',
     deny: '거부',
   },
+  formPost: {
+    title: '돌아가는 중',
+    lead: (host) => html`${host} 주소로 돌아갑니다.`,
+    submit: '계속',
+  },
   scopes: {
     read: { title: '데이터 조회', about: '서비스에 보관된 회원님의 데이터를 봅니다. 변경할 수는 없습니다.' },
     write: { title: '데이터 변경', about: '회원님의 이름으로 추가, 변경, 삭제합니다.' },
@@ -216,6 +233,7 @@ const ko: Texts = {
       redirect_uri: '애플리케이션이 요청한 이동 주소가 등록되어 있지 않습니다.',
       invalid_scope: '애플리케이션이 받을 수 없는 권한을 요청했습니다.',
       unsupported_response_type: '애플리케이션이 지원되지 않는 응답 방식을 요청했습니다.',
+      invalid_request_uri: '애플리케이션의 요청이 만료되었거나 이미 사용되었습니다.',
       access_denied: '접근이 거부되었습니다.',
       not_found: '이 주소에 해당하는 페이지가 없습니다.',
       too_many_requests: '시도 횟수가 너무 많습니다. 잠시 후 다시 시도해 주세요.',

@@ -4,9 +4,10 @@ import { type AuthorizeStep, authorize, decideConsent } from '../../authorizatio
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
 import { findSession, type LiveSession } from '../../authorization-server/session.ts'
 import { authorizePath } from '../authorize-path.ts'
+import { sendAnswer } from '../authorize-step.ts'
 import { languageOf, sendPage } from '../html-pages.ts'
 import { consentPage } from '../pages/consent.ts'
-import { listParameter, type Parameters, parameters } from '../parameters.ts'
+import { listParameter, parameters } from '../parameters.ts'
 import type { SessionCookie } from '../session-cookie.ts'
 
 /** Answering may issue a code, so a HEAD request is not answered like a GET (RFC 9110 section 9.2.1). */
@@ -21,19 +22,17 @@ export function confirmAccessRoute(
   const answer = (
     request: FastifyRequest,
     reply: FastifyReply,
-    asked: Parameters,
     step: AuthorizeStep,
     live?: LiveSession,
     error?: 'nothing_chosen',
   ) => {
-    if (step.kind === 'redirect')
-      return reply.header('cache-control', 'no-store').redirect(step.location, 303)
-    const path = authorizePath(asked)
+    if (step.kind === 'redirect' || step.kind === 'post') return sendAnswer(request, reply, step, 303)
+    const path = authorizePath(step.asked)
     if (step.kind === 'log in' || !live) return reply.redirect(path, 303)
     const { client, redirectUri, scopes } = step
     const { name = client.clientId, description } = client.metadata
     const page = consentPage({
-      language: languageOf(request),
+      language: languageOf(request, step.uiLocales),
       csrfToken: reply.generateCsrf(),
       action: path.replace('/authorize?', '/confirm_access?'),
       clientName: name,
@@ -44,12 +43,12 @@ export function confirmAccessRoute(
       scopes: scopes.map((scope) => ({ name: scope })),
       error,
     })
-    return sendPage(reply, page, redirectUri)
+    return sendPage(reply, page, { formTarget: redirectUri })
   }
   app.get('/oauth/confirm_access', unsafe, async (request, reply) => {
     const asked = parameters(request.query)
     const live = findSession(context, cookie.read(request))
-    return answer(request, reply, asked, await authorize(context, asked, live), live)
+    return answer(request, reply, await authorize(context, asked, live), live)
   })
   app.post('/oauth/confirm_access', { preHandler: app.csrfProtection }, async (request, reply) => {
     const asked = parameters(request.query)
@@ -60,7 +59,7 @@ export function confirmAccessRoute(
     if (decision === 'approve' && scopes.length === 0) {
       const again = await authorize(context, asked, live)
       if (again.kind === 'ask' && again.scopes.length > 0)
-        return answer(request, reply, asked, again, live, 'nothing_chosen')
+        return answer(request, reply, again, live, 'nothing_chosen')
     }
     const step = await decideConsent(
       context,
@@ -68,6 +67,6 @@ export function confirmAccessRoute(
       live,
       decision === 'approve' ? { approved: true, scopes } : { approved: false },
     )
-    return answer(request, reply, asked, step, live)
+    return answer(request, reply, step, live)
   })
 }

@@ -1,11 +1,10 @@
 /** `/login`: the form, and the POST of `username` and `password` that starts a session. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { findClient } from '../../authorization-server/authenticate-client.ts'
+import { describeRequest } from '../../authorization-server/authorize.ts'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
 import { authenticateUser, findSession, startSession } from '../../authorization-server/session.ts'
 import { OAuthError } from '../../oauth/errors.ts'
-import { matchesRedirectUri } from '../../oauth/redirect-uri.ts'
-import type { User } from '../../oauth/user.ts'
+import { isUsername, type User } from '../../oauth/user.ts'
 import { authorizeParameters, parseAuthorizePath } from '../authorize-path.ts'
 import { languageOf, type PageSettings, sendPage } from '../html-pages.ts'
 import { loginPage } from '../pages/login.ts'
@@ -25,19 +24,19 @@ export function loginRoute(
     failed?: { error: 'credentials' | 'paused'; username: string },
   ) => {
     // For whom the user logs in is shown only where the request is one that could succeed.
-    const asked = continueTo === undefined ? {} : authorizeParameters(continueTo)
-    const client = asked.client_id === undefined ? undefined : findClient(context, asked.client_id)
-    const target = asked.redirect_uri ?? client?.metadata.redirectUris[0]
-    const isSure = client && target !== undefined && matchesRedirectUri(client.metadata, target)
+    const asked =
+      continueTo === undefined ? undefined : describeRequest(context, authorizeParameters(continueTo))
+    const { client, redirectUri, parameters: { login_hint: hint, ui_locales: uiLocales } = {} } = asked ?? {}
     const page = loginPage({
-      language: languageOf(request, asked.ui_locales),
+      language: languageOf(request, uiLocales),
       csrfToken: reply.generateCsrf(),
       action: '/login',
       continueTo,
-      clientName: isSure ? (client.metadata.name ?? client.clientId) : undefined,
+      clientName: client && (client.metadata.name ?? client.clientId),
+      username: isUsername(hint) ? hint : undefined,
       ...failed,
     })
-    return sendPage(reply, page, isSure ? target : undefined)
+    return sendPage(reply, page, { formTarget: redirectUri })
   }
 
   app.get('/login', (request, reply) =>

@@ -70,7 +70,7 @@ export function redeemCode(
   // "the authorization server MUST reject the request if they do not match" (RFC 9449 section 10).
   if (code.jkt !== undefined && code.jkt !== request.jkt)
     return refuse('invalid_grant', 'the code is bound to another DPoP key')
-  const resources = resourcesWithin(request.resources, code.resources)
+  const resources = resourcesWithin(request.resources, code.resources, client)
   const { event, answer } = issueTokens(
     {
       grantType: 'authorization_code',

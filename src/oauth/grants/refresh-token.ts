@@ -82,6 +82,7 @@ export function rotateRefreshToken(
   const resources = resourcesWithin(
     request.resources,
     grant.code ? grant.code.resources : grant.access?.resources,
+    client,
   )
   const nowSeconds = Math.floor(nowMs / 1000)
   return {

@@ -151,18 +151,17 @@ describe('RFC 6749 section 4.1.2.1: other faults go to the client, with state an
   const state = 'ä ?&=#%+/"<>\\한글\u{1f600}'
   const cases: [string, string, string][] = [
     ['no response_type', authorizeUrl({ client_id: 'web', redirect_uri: callback }), 'invalid_request'],
-    [
-      'response_type token, which 1.1 had',
-      webRequest({ response_type: 'token' }),
-      'unsupported_response_type',
-    ],
     ['another response_type', webRequest({ response_type: 'code id_token' }), 'unsupported_response_type'],
     ['a scope that the client has not', webRequest({ scope: 'admin' }), 'invalid_scope'],
     ['a scope named like a prototype', webRequest({ scope: '__proto__' }), 'invalid_scope'],
     ['a malformed scope', webRequest({ scope: 'read "write"' }), 'invalid_scope'],
-    ['another response_mode', webRequest({ response_mode: 'fragment' }), 'invalid_request'],
-    ['a request object', webRequest({ request: 'eyJ' }), 'invalid_request'],
-    ['a request URI', webRequest({ request_uri: 'https://web.example/r' }), 'invalid_request'],
+    ['another response_mode', webRequest({ response_mode: 'jwt' }), 'invalid_request'],
+    ['a request object', webRequest({ request: 'eyJ' }), 'request_not_supported'],
+    [
+      'a request URI: nothing is fetched',
+      webRequest({ request_uri: 'https://web.example/r' }),
+      'request_uri_not_supported',
+    ],
     [
       'a client without this grant',
       authorizeUrl({ response_type: 'code', client_id: 'machine' }),

@@ -143,7 +143,7 @@ describe('what the form’s address says is checked again', () => {
   })
 
   test('a fault of the request goes to the client', async () => {
-    const query = { response_type: 'token', client_id: clientId, redirect_uri: callback }
+    const query = { response_type: 'id_token', client_id: clientId, redirect_uri: callback }
     expect(locationOf(await approve(query)).searchParams.get('error')).toBe('unsupported_response_type')
   })
 })
