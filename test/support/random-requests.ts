@@ -178,8 +178,8 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
         kind === 'issue'
           ? { grant_type: 'client_credentials' }
           : kind === 'redeem'
-            ? redeemForm(of(holdings.codes, other) ?? '')
-            : rotateForm(of(holdings.refresh, other) ?? '')
+            ? redeemForm(of(holdings.codes.slice(-8), other) ?? '')
+            : rotateForm(of(holdings.refresh.slice(-8), other) ?? '')
       const answer = await requestToken(context, client, form)
       holdings.access.push(answer.access_token)
       if (answer.refresh_token !== undefined) holdings.refresh.push(answer.refresh_token)
