@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Progress, progressLine } from '../src/terminal/progress.ts'
 import { appendTable, benchAppend } from './append.ts'
+import { auditTable, benchAudit } from './audit.ts'
 import { createFolder } from './home.ts'
 import { benchHttp } from './http.ts'
 import { stopProcesses } from './processes.ts'
@@ -28,6 +29,10 @@ const benches = {
   append: async ({ events = 20_000 }, folder, progress) => {
     const report = await benchAppend(folder, events, progress)
     return { report, text: appendTable(report) }
+  },
+  audit: async ({ events = 300_000 }, folder, progress) => {
+    const report = await benchAudit(folder, events, progress)
+    return { report, text: auditTable(report) }
   },
   'ten-million': async ({ events = 10_000_000, seconds }, folder, progress) => {
     const report = await benchGrowth(folder, events, seconds, progress)

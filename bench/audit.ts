@@ -1,0 +1,158 @@
+/**
+ * `npm run bench -- audit`: what goes through the whole log (verification, the fold of all read models, a backup) beside
+ * what no program could spare: reading the same records through `classic-level` alone and hashing each.
+ */
+import { hash } from 'node:crypto'
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { Level } from 'level'
+import { writeBackup } from '../src/audit/backup.ts'
+import { rebuildRows } from '../src/audit/rebuild.ts'
+import { verifyLedger } from '../src/audit/verify.ts'
+import { verifyMessage } from '../src/chain/message.ts'
+import { homePaths } from '../src/config/home.ts'
+import { rangeOf } from '../src/ledger/layout.ts'
+import { openStorage } from '../src/ledger/storage.ts'
+import type { Progress } from '../src/terminal/progress.ts'
+import { listTable } from '../src/terminal/tables.ts'
+import { configureHome } from './home.ts'
+import { makeLog } from './log-maker.ts'
+import { median, range } from './report.ts'
+
+const roundCount = 3
+const readAtOnce = 1000
+
+const jobs = ['verification', 'verification with rows', 'fold of all rows', 'backup'] as const
+type Job = (typeof jobs)[number]
+
+export interface AuditFigures {
+  job: Job
+  eventsPerSecond: number
+  /** Processor time of this process for an event, all threads, in µs. */
+  processorMicros: number
+  ratio: number
+  fromTo: [number, number]
+}
+
+export interface AuditReport {
+  events: number
+  referencePerSecond: number
+  jobs: AuditFigures[]
+}
+
+export async function benchAudit(
+  folder: string,
+  eventCount: number,
+  progress: Progress,
+): Promise<AuditReport> {
+  mkdirSync(folder, { recursive: true })
+  const home = await configureHome(folder)
+  const { events } = await makeLog(folder, home, eventCount, (done) =>
+    progress.update(`making the log: ${done} of ${eventCount} events`),
+  )
+  const paths = homePaths(folder)
+  const runs: Record<Job, () => Promise<unknown>> = {
+    verification: () => verify(paths.ledger, false),
+    'verification with rows': () => verify(paths.ledger, true),
+    'fold of all rows': () => fold(paths.ledger),
+    backup: () => backUp(paths.ledger, join(folder, 'backup')),
+  }
+  const measured = new Map<Job, { perSecond: number[]; micros: number[]; ratios: number[] }>(
+    jobs.map((job) => [job, { perSecond: [], micros: [], ratios: [] }]),
+  )
+  const references: number[] = []
+  for (let round = 1; round <= roundCount; round++)
+    for (const job of jobs) {
+      progress.update(`round ${round} of ${roundCount}: ${job}`)
+      const reference = events / (await seconds(() => readAndHash(paths.ledger)))
+      references.push(reference)
+      const before = process.cpuUsage()
+      const perSecond = events / (await seconds(runs[job]))
+      const { user, system } = process.cpuUsage(before)
+      const of = measured.get(job)!
+      of.perSecond.push(perSecond)
+      of.micros.push((user + system) / events)
+      of.ratios.push(perSecond / reference)
+    }
+  return {
+    events,
+    referencePerSecond: Math.round(median(references)),
+    jobs: [...measured].map(([job, { perSecond, micros, ratios }]) => ({
+      job,
+      eventsPerSecond: Math.round(median(perSecond)),
+      processorMicros: median(micros),
+      ratio: median(ratios),
+      fromTo: range(ratios),
+    })),
+  }
+}
+
+async function seconds(run: () => Promise<unknown>): Promise<number> {
+  const startMs = performance.now()
+  await run()
+  return (performance.now() - startMs) / 1000
+}
+
+async function readAndHash(directory: string): Promise<void> {
+  const level = new Level<Buffer, Buffer>(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  await level.open()
+  try {
+    const iterator = level.iterator({ ...rangeOf('event'), highWaterMarkBytes: 1 << 20 })
+    for (;;) {
+      const entries = await iterator.nextv(readAtOnce)
+      if (entries.length === 0) break
+      for (const [, value] of entries) hash('sha256', value, 'binary')
+    }
+    await iterator.close()
+  } finally {
+    await level.close()
+  }
+}
+
+async function verify(directory: string, rows: boolean): Promise<void> {
+  const storage = await openStorage(directory)
+  try {
+    const verifySignature = (address: string, text: string, signature: string) =>
+      verifyMessage(text, address, signature)
+    const { ok, faults } = await verifyLedger(storage, { verifyMessage: verifySignature, rows })
+    if (!ok) throw new Error(`the log does not hold: ${JSON.stringify(faults[0])}`)
+  } finally {
+    await storage.close()
+  }
+}
+
+async function fold(directory: string): Promise<void> {
+  const storage = await openStorage(directory)
+  try {
+    const { added, altered, removed } = await rebuildRows(storage, `${directory}.rebuild`)
+    if (added + altered + removed > 0) throw new Error('the fold came to other rows')
+  } finally {
+    await storage.close()
+  }
+}
+
+async function backUp(directory: string, target: string): Promise<void> {
+  const storage = await openStorage(directory)
+  try {
+    await writeBackup(storage, target, { program: 'bench', nowMs: Date.now() })
+  } finally {
+    await storage.close()
+    rmSync(target, { recursive: true, force: true })
+  }
+}
+
+export const auditTable = ({ events, referencePerSecond, jobs: figures }: AuditReport): string =>
+  [
+    listTable(
+      ['job', 'events/s', 'processor us', 'ratio', 'from to'],
+      figures.map(({ job, eventsPerSecond, processorMicros, ratio, fromTo }) => [
+        job,
+        eventsPerSecond.toLocaleString('en-US'),
+        processorMicros.toFixed(1),
+        ratio.toFixed(2),
+        fromTo.map((it) => it.toFixed(2)).join(' to '),
+      ]),
+    ),
+    '',
+    `${events.toLocaleString('en-US')} events. Beside it: reading and hashing the records alone, ${referencePerSecond.toLocaleString('en-US')} a second.`,
+  ].join('\n')
