@@ -11,13 +11,15 @@
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkpointPrefix } from '../ledger/checkpoints.ts'
-import { renameDurably, writeDurably } from '../ledger/durable-file.ts'
+import { renameDurably, syncFiles, writeDurably } from '../ledger/durable-file.ts'
 import { annexKey, frontierKey, kindOf } from '../ledger/layout.ts'
 import { logSize } from '../ledger/reader.ts'
 import { openStorage, type StorageReader } from '../ledger/storage.ts'
 import { parseCheckpoint } from '../tree/checkpoint.ts'
 import { Frontier } from '../tree/frontier.ts'
 import { parseNote } from '../tree/signed-note.ts'
+import { BehindWriter } from './behind-writer.ts'
+import { listsOf } from './entry-cursor.ts'
 
 export interface BackupManifest {
   /** Of this form. */
@@ -81,6 +83,8 @@ export async function writeBackup(
   try {
     const parts = backupParts(partial)
     const copied = await copyEntries(reader, parts.ledger, options.onProgress)
+    // No batch has waited for the disk. All of it is there before the manifest is, and the folder's name after that.
+    await syncFiles(parts.ledger)
     if (copied.note !== undefined) await writeDurably(parts.checkpoint, copied.note)
     const manifest: BackupManifest = {
       version: 1,
@@ -115,29 +119,28 @@ async function copyEntries(
   onProgress: BackupOptions['onProgress'],
 ): Promise<Copied> {
   const total = await logSize(reader)
-  const storage = await openStorage(directory)
+  const storage = await openStorage(directory, { isScratch: true })
   try {
     const copied: Copied = { frontier: new Frontier(), note: undefined, entries: 0, bytes: 0 }
     const checkpointKeys = annexKey(checkpointPrefix)
+    const writer = new BehindWriter(storage, bytesAtOnce)
     let events = 0
-    let batch = storage.batch()
-    let waiting = 0
-    for await (const [key, value] of reader.entries(everything)) {
-      batch.put(key, value)
-      copied.entries++
-      copied.bytes += key.length + value.length
-      waiting += key.length + value.length
-      if (kindOf(key) === 'event') events++
-      else if (key.equals(frontierKey)) copied.frontier = Frontier.deserialize(value)
-      // Names end in the size with leading zeros: the last one is that of the largest tree.
-      else if (key.subarray(0, checkpointKeys.length).equals(checkpointKeys)) copied.note = value.toString()
-      if (waiting < bytesAtOnce) continue
-      await batch.write()
-      onProgress?.(Math.min(events, total), total)
-      batch = storage.batch()
-      waiting = 0
-    }
-    await batch.write()
+    for await (const entries of listsOf(reader, everything))
+      for (const [key, value] of entries) {
+        writer.put(key, value)
+        copied.entries++
+        copied.bytes += key.length + value.length
+        const kind = kindOf(key)
+        if (kind === 'event') events++
+        else if (key.equals(frontierKey)) copied.frontier = Frontier.deserialize(value)
+        // Names end in the size with leading zeros: the last one is that of the largest tree.
+        else if (kind === 'annex' && key.subarray(0, checkpointKeys.length).equals(checkpointKeys))
+          copied.note = value.toString()
+        if (!writer.isFull) continue
+        await writer.next()
+        onProgress?.(Math.min(events, total), total)
+      }
+    await writer.finish()
     if (events !== copied.frontier.size)
       throw new BackupError(
         'damaged',

@@ -2,6 +2,7 @@
 import { decodePosition, eventKey, rangeOf, sideKey, tileKey } from '../ledger/layout.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { TILE_WIDTH } from '../tree/tiles.ts'
+import { EntryCursor } from './entry-cursor.ts'
 import type { Faults } from './fault.ts'
 
 export interface Block {
@@ -16,49 +17,59 @@ export interface Block {
   isCut: boolean
 }
 
-type Entry = [number: number, value: Buffer]
-
 /** Entries of one kind, by their number; strange keys are faults and passed over. */
 class Lane {
-  readonly #entries: AsyncIterator<[Buffer, Buffer]>
+  readonly #cursor: EntryCursor
   readonly #keyBytes: number
   readonly #faults: Faults
-  head: Entry | undefined
+  /** Number of the entry it stands at; undefined behind the last. */
+  number: number | undefined
 
   constructor(reader: StorageReader, range: { gte: Buffer; lt: Buffer }, keyBytes: number, faults: Faults) {
-    this.#entries = reader.entries(range)[Symbol.asyncIterator]()
+    this.#cursor = new EntryCursor(reader, range)
     this.#keyBytes = keyBytes
     this.#faults = faults
   }
 
   async next(): Promise<void> {
-    for (;;) {
-      const { done, value } = await this.#entries.next()
-      if (done) {
-        this.head = undefined
-        return
-      }
-      const [key, bytes] = value
-      if (key.length === this.#keyBytes) {
-        this.head = [decodePosition(key, this.#keyBytes - 8), bytes]
-        return
-      }
-      this.#faults.add(null, 'entry_unexpected', `an entry with the key ${key.toString('hex')}`)
+    await this.#cursor.next()
+    this.#look()
+    while (this.#isStrange()) {
+      await this.#cursor.next()
+      this.#look()
     }
   }
 
   async fill(into: (Buffer | undefined)[], start: number, end: number): Promise<void> {
-    while (this.head && this.head[0] < end) {
-      into[this.head[0] - start] = this.head[1]
-      await this.next()
+    while (this.number !== undefined && this.number < end) {
+      into[this.number - start] = this.#cursor.head![1]
+      const waiting = this.#cursor.next()
+      if (waiting) await waiting
+      this.#look()
+      if (this.#isStrange()) await this.next()
     }
   }
 
   async close(): Promise<void> {
-    await this.#entries.return?.()
+    await this.#cursor.close()
+  }
+
+  #look(): void {
+    const key = this.#cursor.head?.[0]
+    this.number =
+      key?.length === this.#keyBytes ? decodePosition(key, this.#keyBytes - positionBytes) : undefined
+  }
+
+  /** Whether it stands at a key of another form, of which it then tells. */
+  #isStrange(): boolean {
+    const { head } = this.#cursor
+    if (this.number !== undefined || !head) return false
+    this.#faults.add(null, 'entry_unexpected', `an entry with the key ${head[0].toString('hex')}`)
+    return true
   }
 }
 
+const positionBytes = 8
 const none = Buffer.alloc(0)
 
 export class Blocks {
@@ -88,7 +99,7 @@ export class Blocks {
       await this.#sides.fill(sides, start, end)
       const index = start / TILE_WIDTH
       await this.#tiles.fill(tile, index, index + 1)
-      const isCut = this.#records.head === undefined && end < this.#size
+      const isCut = this.#records.number === undefined && end < this.#size
       yield { start, end, records, sides, tile: tile[0] ?? none, isCut }
       if (isCut) return
     }
@@ -97,8 +108,8 @@ export class Blocks {
   /** First record, side record and tile behind the log, if there are any that reach past `size`. */
   async behind(size: number): Promise<{ record?: number; side?: number; tile?: number }> {
     const first = async (lane: Lane, limit: number) => {
-      while (lane.head && lane.head[0] < limit) await lane.next()
-      return lane.head?.[0]
+      while (lane.number !== undefined && lane.number < limit) await lane.next()
+      return lane.number
     }
     const record = await first(this.#records, size)
     const side = await first(this.#sides, size)

@@ -7,6 +7,7 @@ import { readRecords } from '../ledger/reader.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { bucketOf, EntryComparison } from './entry-comparison.ts'
+import { listsOf } from './entry-cursor.ts'
 import type { Faults } from './fault.ts'
 
 interface Gap {
@@ -60,17 +61,18 @@ export class IndexCheck {
   async #scan(): Promise<{ key: Buffer; position: number } | undefined> {
     let newest: { key: Buffer; position: number } | undefined
     let before: { key: Buffer; position: number } | undefined
-    for await (const [key, value] of this.#reader.entries(rangeOf('stream'))) {
-      if (!isIndexEntry(key, value)) {
-        this.#faults.add(null, 'index_unexpected', `a malformed entry with the key ${key.toString('hex')}`)
-        continue
+    for await (const entries of listsOf(this.#reader, rangeOf('stream')))
+      for (const [key, value] of entries) {
+        if (!isIndexEntry(key, value)) {
+          this.#faults.add(null, 'index_unexpected', `a malformed entry with the key ${key.toString('hex')}`)
+          continue
+        }
+        const position = decodePosition(value)
+        this.#checkOrder(key, position, before)
+        before = { key, position }
+        if (position < this.#size) this.#comparison.found(key, value)
+        else if (!newest || position > newest.position) newest = before
       }
-      const position = decodePosition(value)
-      this.#checkOrder(key, position, before)
-      before = { key, position }
-      if (position < this.#size) this.#comparison.found(key, value)
-      else if (!newest || position > newest.position) newest = before
-    }
     return newest
   }
 

@@ -6,12 +6,22 @@
  * does the rest.
  */
 import { rm } from 'node:fs/promises'
+import QuickLRU from 'quick-lru'
 import type { Rows } from '../ledger/codec.ts'
+import { LedgerError } from '../ledger/errors.ts'
 import { rangeOf, rowKey } from '../ledger/layout.ts'
-import { logSize, readEvents } from '../ledger/reader.ts'
+import { logSize } from '../ledger/reader.ts'
+import { decodeRecord } from '../ledger/record.ts'
 import { openStorage, type Storage, type StorageReader } from '../ledger/storage.ts'
-import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
+import { decodeEvent } from '../oauth/event-codec.ts'
+import type { Recorded } from '../oauth/events.ts'
 import { projectRows } from '../projections/rows.ts'
+import { BehindWriter } from './behind-writer.ts'
+import { Blocks } from './blocks.ts'
+import { EntryCursor } from './entry-cursor.ts'
+import { Faults } from './fault.ts'
+
+const saltBytes = 32
 
 export interface RebuiltRows {
   /** Events that were folded. */
@@ -24,8 +34,15 @@ export interface RebuiltRows {
   removed: number
 }
 
-const codec = { encode: encodeEvent, decode: decodeEvent }
 const writesAtOnce = 10_000
+const foldedBytesAtOnce = 1 << 19
+/** No row of a state has fewer, its key with it. */
+const leastRowBytes = 32
+/**
+ * States that are kept in memory. More than two batches have room for, the one that is being written and the one that
+ * is being filled: a state that is not kept is one that can be read.
+ */
+const keptStates = (2 * foldedBytesAtOnce) / leastRowBytes
 
 /**
  * @param storage of a ledger that nobody appends to and whose records have been verified
@@ -38,7 +55,7 @@ export async function rebuildRows(
 ): Promise<RebuiltRows> {
   // Of a rebuild that was broken off.
   await rm(scratch, { recursive: true, force: true })
-  const folded = await openStorage(scratch)
+  const folded = await openStorage(scratch, { isScratch: true })
   try {
     const events = await fold(storage, folded, onProgress)
     return { events, ...(await replace(storage, folded)) }
@@ -54,76 +71,70 @@ async function fold(
   onProgress: (done: number, total: number) => void,
 ): Promise<number> {
   const size = await logSize(from)
-  let waiting = new Map<string, [Buffer, Buffer | undefined]>()
-  const set = (key: Buffer, value: Buffer | undefined) =>
-    void waiting.set(key.toString('latin1'), [rowKey(key), value])
+  const faults = new Faults(1)
+  const blocks = new Blocks(from, size, faults)
+  const states = new QuickLRU<string, unknown>({ maxSize: keptStates })
+  const writer = new BehindWriter(into, foldedBytesAtOnce)
   const rows: Rows = {
-    get(key) {
-      const written = waiting.get(key.toString('latin1'))
-      return written ? written[1] : into.get(rowKey(key))
-    },
-    put: set,
-    del: (key) => set(key, undefined),
+    get: (key) => into.get(rowKey(key)),
+    put: (key, value) => writer.put(rowKey(key), value),
+    del: (key) => writer.del(rowKey(key)),
   }
-  const flush = async (done: number) => {
-    await writeAll(into, waiting.values())
-    waiting = new Map()
-    onProgress(done, size)
+  try {
+    for await (const { start, end, records, sides } of blocks) {
+      for (let position = start; position < end; position++) {
+        const recorded = restored(position, records[position - start], sides[position - start])
+        states.set(recorded.stream, projectRows(recorded, rows, states.get(recorded.stream)))
+      }
+      if (writer.isFull) await writer.next()
+      onProgress(end, size)
+    }
+    await writer.finish()
+  } finally {
+    await blocks.close()
   }
-  for await (const recorded of readEvents(from, codec, 0, size)) {
-    projectRows(recorded, rows)
-    if (waiting.size >= writesAtOnce) await flush(recorded.position + 1)
-  }
-  await flush(size)
   return size
 }
 
-type Entry = [key: Buffer, value: Buffer]
+/** @throws LedgerError damaged */
+function restored(position: number, bytes: Buffer | undefined, side: Buffer | undefined): Recorded {
+  if (!bytes) throw new LedgerError('damaged', `the record at position ${position} is missing`)
+  const { timeMs, stream, version, type, body } = decodeRecord(bytes)
+  return { position, timeMs, stream, version, event: decodeEvent(type, body, side?.subarray(saltBytes)) }
+}
 
 async function replace(storage: Storage, folded: StorageReader): Promise<Omit<RebuiltRows, 'events'>> {
   const counts = { added: 0, altered: 0, removed: 0 }
   let waiting: [Buffer, Buffer | undefined][] = []
   const outdated: Buffer[] = []
-  for await (const [present, right] of side(
-    storage.entries(rangeOf('row')),
-    folded.entries(rangeOf('row')),
-  )) {
-    if (present && right && present[1].equals(right[1])) continue
-    counts[!present ? 'added' : right ? 'altered' : 'removed']++
-    if (present) outdated.push(present[0])
-    waiting.push(right ? [right[0], right[1]] : [present![0], undefined])
-    if (waiting.length < writesAtOnce) continue
-    await writeAll(storage, waiting)
-    waiting = []
+  const cursors = [new EntryCursor(storage, rangeOf('row')), new EntryCursor(folded, rangeOf('row'))] as const
+  const [presents, rights] = cursors
+  try {
+    for (const cursor of cursors) await cursor.next()
+    for (;;) {
+      const { head: present } = presents
+      const { head: right } = rights
+      if (!present && !right) break
+      const order = !present ? 1 : !right ? -1 : present[0].compare(right[0])
+      if (order !== 0 || !present![1].equals(right![1])) {
+        counts[order > 0 ? 'added' : order < 0 ? 'removed' : 'altered']++
+        if (order <= 0) outdated.push(present![0])
+        waiting.push(order >= 0 ? [right![0], right![1]] : [present![0], undefined])
+        if (waiting.length >= writesAtOnce) {
+          await writeAll(storage, waiting)
+          waiting = []
+        }
+      }
+      const steps = [order <= 0 ? presents.next() : undefined, order >= 0 ? rights.next() : undefined]
+      for (const step of steps) if (step) await step
+    }
+  } finally {
+    for (const cursor of cursors) await cursor.close()
   }
   await writeAll(storage, waiting)
   // A row that should not have been there may have named an erased person.
   await storage.forget(outdated)
   return counts
-}
-
-/** Two ordered sequences side by side, by key. */
-async function* side(
-  left: AsyncIterable<Entry>,
-  right: AsyncIterable<Entry>,
-): AsyncGenerator<[left: Entry | undefined, right: Entry | undefined]> {
-  const [lefts, rights] = [left[Symbol.asyncIterator](), right[Symbol.asyncIterator]()]
-  const next = async (entries: AsyncIterator<Entry>): Promise<Entry | undefined> => {
-    const { done, value } = await entries.next()
-    return done ? undefined : value
-  }
-  try {
-    let [a, b] = [await next(lefts), await next(rights)]
-    while (a || b) {
-      const order = !a ? 1 : !b ? -1 : a[0].compare(b[0])
-      yield [order <= 0 ? a : undefined, order >= 0 ? b : undefined]
-      if (order <= 0) a = await next(lefts)
-      if (order >= 0) b = await next(rights)
-    }
-  } finally {
-    await lefts.return?.()
-    await rights.return?.()
-  }
 }
 
 async function writeAll(

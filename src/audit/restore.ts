@@ -2,9 +2,8 @@
  * Restoring a backup: it is copied beside the place where it shall be, the copy is verified as a whole, and only
  * then it gets its name. The backup itself is not even opened, so it may lie on a medium that cannot be written.
  */
-import { cp, open, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { renameDurably, writeDurably } from '../ledger/durable-file.ts'
+import { cp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { renameDurably, syncFiles, writeDurably } from '../ledger/durable-file.ts'
 import { openStorage } from '../ledger/storage.ts'
 import type { VerifyMessage } from './authority.ts'
 import { BackupError, type BackupManifest, backupParts } from './backup.ts'
@@ -90,18 +89,6 @@ const textOf = (file: string): Promise<string | undefined> =>
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
     throw error
   })
-
-/** What was copied is on disk before it gets its name. */
-async function syncFiles(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const file = await open(join(folder, name), 'r')
-    try {
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-  }
-}
 
 function readManifest(directory: string, text: string | undefined): BackupManifest {
   if (text === undefined)

@@ -4,6 +4,7 @@
  *
  * A row that still names an erased person is a fault: the fold no longer knows the name.
  */
+import type { Rows } from '../ledger/codec.ts'
 import { rangeOf } from '../ledger/layout.ts'
 import { readEvents } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
@@ -17,6 +18,7 @@ import {
   stateRowKey,
 } from '../projections/rows.ts'
 import { bucketOf, EntryComparison } from './entry-comparison.ts'
+import { listsOf } from './entry-cursor.ts'
 import type { Faults } from './fault.ts'
 import { type StateBefore, StreamStates, unknownState } from './stream-states.ts'
 
@@ -33,17 +35,18 @@ function changesOf(recorded: Recorded, before: StateBefore, changes: RowChanges)
   if (before === unknownState) return
   const { event, stream } = recorded
   const stateKey = stateRowKey(stream)
-  const present =
+  const present = () =>
     before.state && encodeLoaded<never>(kindOfStream(stream) as never, before.state as never, before.version)
-  projectRows(recorded, {
+  const rows: Rows = {
     get: (key) => {
       if (!key.equals(stateKey)) throw new Error('a projection reads a row that verification does not keep')
-      return present
+      return present()
     },
-    put: (key, value) => changes.put(key, value, key.equals(stateKey) ? present : undefined),
+    put: (key, value) => changes.put(key, value, key.equals(stateKey) ? present() : undefined),
     // Rows that are taken away: that of a username, which holds the subject, and that of a session's expiry.
     del: (key) => changes.del(key, Buffer.from(subjectOf(event))),
-  })
+  }
+  projectRows(recorded, rows, before)
 }
 
 const subjectOf = (event: Event): string =>
@@ -70,8 +73,8 @@ export class RowCheck {
 
   /** Compares with the stored rows, which must be those of just these events. */
   async finish(size: number, faults: Faults): Promise<void> {
-    for await (const [key, value] of this.#reader.entries(rangeOf('row')))
-      this.#comparison.found(key.subarray(rowPrefixBytes), value)
+    for await (const entries of listsOf(this.#reader, rangeOf('row')))
+      for (const [key, value] of entries) this.#comparison.found(key.subarray(rowPrefixBytes), value)
     const differing = this.#comparison.differing()
     if (differing.size > 0) await this.#name(differing, size, faults)
   }

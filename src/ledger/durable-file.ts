@@ -1,6 +1,6 @@
 /** Files outside LevelDB that are replaced whole. */
-import { open, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open, readdir, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 /** Replaces a file: whoever reads it finds the old text or the new one, also after a crash. */
 export async function writeDurably(file: string, text: string): Promise<void> {
@@ -22,11 +22,22 @@ export async function renameDurably(from: string, to: string): Promise<void> {
 }
 
 /** What stands in a folder stays there after a crash. */
-export async function syncFolder(folder: string): Promise<void> {
-  const directory = await open(folder, 'r')
+export const syncFolder = (folder: string): Promise<void> => sync(folder)
+
+/** As `syncFolder`, with the content of all that stands there. */
+export async function syncFiles(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    await (entry.isDirectory() ? syncFiles(path) : sync(path))
+  }
+  await sync(folder)
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r')
   try {
-    await directory.sync()
+    await handle.sync()
   } finally {
-    await directory.close()
+    await handle.close()
   }
 }

@@ -26,7 +26,9 @@ export interface StorageBatch {
 export interface StorageReader {
   get(key: Buffer): Buffer | undefined | Promise<Buffer | undefined>
   /** Entries in key order, all of one snapshot. */
-  entries(range: Range): AsyncIterable<[key: Buffer, value: Buffer]>
+  entries(range: Range): AsyncIterable<Entry>
+  /** The same, as many at once as were read at once, where the reader can tell. */
+  entryLists?(range: Range): AsyncIterable<readonly Entry[]>
   /** The same without what is altered in segments, where reading fails otherwise; absent where there are none. */
   readonly salvage?: StorageReader
 }
@@ -65,8 +67,16 @@ const longRange = 100
 /** An audit over the whole log may read for minutes: whoever asked to forget is told, not kept waiting. */
 const longestSnapshotMs = 5000
 
+export interface StorageOptions {
+  /** What is written need not be there after a crash: no batch waits for the disk. */
+  isScratch?: boolean
+}
+
 /** @throws LedgerError locked, unavailable or damaged */
-export async function openStorage(directory: string): Promise<LevelStorage> {
+export async function openStorage(
+  directory: string,
+  { isScratch = false }: StorageOptions = {},
+): Promise<LevelStorage> {
   // Made, it opens by itself.
   await checkBeforeOpening(directory)
   const db = new Level<Buffer, Buffer>(directory, {
@@ -133,7 +143,7 @@ export async function openStorage(directory: string): Promise<LevelStorage> {
       return {
         put: (key, value) => void batch.put(key, value),
         del: (key) => void batch.del(key),
-        write: () => inTurn(() => batch.write({ sync: true })),
+        write: () => inTurn(() => batch.write({ sync: !isScratch })),
       }
     },
     async forget(keys) {

@@ -72,32 +72,36 @@ export async function layOver(hot: LevelStorage, folder: string): Promise<Segmen
       return sealed === undefined || isDeleted(key) ? undefined : sealed
     },
     async *entries(range) {
-      // One snapshot: the list of segments is taken, and LevelDB's iterator made, before anything else can run.
-      const sealed = segments.within(range)
-      const hidesSome = range.gte.compare(own.lt) < 0 && range.lt.compare(own.gte) > 0
-      if (sealed.length === 0 && !hidesSome) {
-        yield* hot.entries(range)
-        return
-      }
-      const { limit = Number.POSITIVE_INFINITY, ...unlimited } = range
-      const hotRange = hidesSome ? unlimited : range
-      const sources: EntryLists[] = [
-        hidesSome ? visible(hot.entryLists(hotRange)) : hot.entryLists(hotRange),
-        ...(hasMarks ? [marks(hot, range)] : []),
-        ...sealed.map(({ file }) => file.entryLists(range, salvage)),
-      ]
-      let left = limit
-      for await (const entries of mergeEntries(sources, range.reverse))
-        for (const entry of entries) {
-          if (left-- <= 0) return
-          yield entry
-        }
+      for await (const entries of lists(range, salvage)) for (const entry of entries) yield entry
     },
+    entryLists: (range) => lists(range, salvage),
   })
+  async function* lists(range: Range, salvage: boolean): AsyncGenerator<readonly Entry[]> {
+    // One snapshot: the list of segments is taken, and LevelDB's iterator made, before anything else can run.
+    const sealed = segments.within(range)
+    const hidesSome = range.gte.compare(own.lt) < 0 && range.lt.compare(own.gte) > 0
+    if (sealed.length === 0 && !hidesSome) {
+      yield* hot.entryLists(range)
+      return
+    }
+    const { limit = Number.POSITIVE_INFINITY, ...unlimited } = range
+    const hotRange = hidesSome ? unlimited : range
+    const sources: EntryLists[] = [
+      hidesSome ? visible(hot.entryLists(hotRange)) : hot.entryLists(hotRange),
+      ...(hasMarks ? [marks(hot, range)] : []),
+      ...sealed.map(({ file }) => file.entryLists(range, salvage)),
+    ]
+    let left = limit
+    for await (const entries of mergeEntries(sources, range.reverse)) {
+      yield entries.length > left ? entries.slice(0, left) : entries
+      left -= entries.length
+      if (left <= 0) return
+    }
+  }
   const storage: SegmentedStorage = {
     hot,
     segments,
-    ...(reader(false) as Pick<Storage, 'get' | 'entries'>),
+    ...(reader(false) as Pick<Storage, 'get' | 'entries' | 'entryLists'>),
     salvage: reader(true),
     deletedMeanwhile: undefined,
     batch() {
