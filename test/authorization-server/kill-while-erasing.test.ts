@@ -110,8 +110,8 @@ test('killed at any moment, with what was being written then: after the next ope
     const erased = await checkWholeness(world)
     await finishErasures(world.ledger)
     const files = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'))
+    // Longer subjects begin with it.
     for (const subject of erased)
-      // Longer subjects begin with it.
       for (const text of [`name of ${subject}`, `address of ${subject}`])
         expect(
           files.some((file) => new RegExp(`${text}(?!\\d)`).test(file)),

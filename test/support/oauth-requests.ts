@@ -82,8 +82,12 @@ export const refreshToken = (url: string, token: string): Promise<TokenAnswer> =
   requestToken(url, { grant_type: 'refresh_token', refresh_token: token })
 
 /** @throws where the answer is not 200 */
-export async function isActive(url: string, token: string): Promise<boolean> {
-  const { status, body } = await postForm<{ active: boolean }>(url, '/oauth/introspect', { token })
+export async function isActive(
+  url: string,
+  token: string,
+  client: ClientSecret = sampleClient,
+): Promise<boolean> {
+  const { status, body } = await postForm<{ active: boolean }>(url, '/oauth/introspect', { token }, client)
   if (status !== 200) throw new Error(`introspection answered ${status} ${JSON.stringify(body)}`)
   return body.active
 }

@@ -14,6 +14,8 @@ export interface Running {
   kill(signal: NodeJS.Signals): void
   /** Resolves once the text has appeared on standard output or standard error. */
   shows(text: string): Promise<void>
+  /** What has appeared on standard output until now. */
+  output(): string
   readonly finished: Promise<Finished>
 }
 
@@ -50,6 +52,7 @@ export function start(
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     },
+    output: () => stdout,
     finished,
   }
 }
