@@ -5,7 +5,9 @@ import { DpopProofs } from './authorization-server/dpop.ts'
 import { finishErasures } from './authorization-server/erase-user.ts'
 import { FailureLimits } from './authorization-server/failure-limits.ts'
 import { KeyedHash } from './authorization-server/keyed-hash.ts'
+import { PrivateKeyFiles } from './authorization-server/private-key-files.ts'
 import { SecretChecker } from './authorization-server/secret-checker.ts'
+import { SigningKeys } from './authorization-server/signing-keys.ts'
 import { TokenSecrets } from './authorization-server/token-secrets.ts'
 import { verifyMessage } from './chain/message.ts'
 import type { HomePaths } from './config/home.ts'
@@ -91,6 +93,15 @@ export async function openCore(
       secrets: new TokenSecrets(identity.successorKey),
       secretChecker: new SecretChecker(),
       dpop: new DpopProofs(new KeyedHash(identity.nonceKey), settings.dpop, now),
+      keys: await SigningKeys.open({
+        ledger,
+        models,
+        files: new PrivateKeyFiles(paths.signingKeys, identity.keyFileKey),
+        serverAddresses: identity.keys.map(({ address }) => address),
+        schedule: settings.keys,
+        accessSeconds: settings.server.tokenValiditySeconds,
+        now,
+      }),
       limits: new FailureLimits({ ledger, models, now }, identity.limitKey),
       outbound,
       clientKeys: new ClientKeys(outbound, now),
@@ -100,6 +111,7 @@ export async function openCore(
     const sealer = new Sealer({ ledger, storage, coldRows })
     const close = async () => {
       await sealer.stop()
+      await context.keys.close()
       await ledger.close()
     }
     return { identity, context, checkpoints, storage, sealer, close }

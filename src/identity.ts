@@ -20,6 +20,8 @@ export interface Identity {
   openings: readonly EventOf<'server.opened'>[]
   /** Key of the names that streams of failed logins have, 32 bytes. */
   limitKey: Buffer
+  /** Key that encrypts the files of signing keys, 32 bytes. */
+  keyFileKey: Buffer
 }
 
 /** Independent keys for independent uses (RFC 5869): knowing one tells nothing of the others. */
@@ -57,5 +59,6 @@ export function createIdentity(
     nonceKey: derive(key, 'dpop nonces'),
     openings,
     limitKey: derive(key, 'failed logins'),
+    keyFileKey: derive(key, 'signing key files'),
   }
 }

@@ -2,7 +2,7 @@
 import type { FailureView } from '../authorization-server/failure-limits.ts'
 import type { Client } from '../oauth/client.ts'
 import type { User } from '../oauth/user.ts'
-import type { TokenView } from './operations.ts'
+import type { SigningKeyView, TokenView } from './operations.ts'
 
 export type Block = Record<string, string | string[]>
 
@@ -68,3 +68,25 @@ export function tokenBlock(token: string, { grant, kind, active }: TokenView): B
     Value: token,
   }
 }
+
+export interface KeyLine {
+  kid: string
+  algorithm: string
+  status: string
+  /** ISO 8601: when it came to this status. */
+  since: string
+  /** Of a retiring one: when it goes. */
+  until?: string
+}
+
+export function keyLine({ key, status }: SigningKeyView): KeyLine {
+  const { kid, algorithm, publishedAtSeconds, activatedAtSeconds, replaced, retiredAtSeconds } = key
+  const since = retiredAtSeconds ?? replaced?.atSeconds ?? activatedAtSeconds ?? publishedAtSeconds
+  const iso = (seconds: number) => new Date(seconds * 1000).toISOString()
+  const until = status === 'retiring' && replaced ? iso(replaced.lastExpiresAtSeconds) : undefined
+  return { kid, algorithm, status, since: iso(since), ...(until !== undefined && { until }) }
+}
+
+/** One line a key: thumbprint, algorithm, status, since when. */
+export const keyText = ({ kid, algorithm, status, since, until }: KeyLine): string =>
+  `${kid}  ${algorithm.padEnd(5)}  ${status.padEnd(8)}  since ${since}${until === undefined ? '' : ` until ${until}`}`

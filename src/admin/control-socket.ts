@@ -1,7 +1,7 @@
 /**
  * The control socket of a running server: HTTP on a Unix socket in its home, mode 0600, so that whoever may
- * read the data directory may ask, and nobody else. What changes something needs the administrator's signature
- * all the same.
+ * read the data directory may ask, and nobody else. What changes clients, users or grants needs the administrator's
+ * signature all the same; the server's own keys are the server's.
  */
 import { chmod, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'

@@ -9,8 +9,10 @@ import { grantStreamOf } from '../authorization-server/revoke.ts'
 import type { Sealed } from '../ledger/segments/sealer.ts'
 import type { Registration } from '../ledger/segments/segments.ts'
 import type { Client } from '../oauth/client.ts'
+import type { SigningAlgorithm } from '../oauth/client-metadata.ts'
 import { streamOf } from '../oauth/events.ts'
 import { type Grant, isAccessTokenLive } from '../oauth/grant.ts'
+import { type SigningKey, type SigningKeyStatus, statusOf } from '../oauth/signing-key.ts'
 import { hashToken } from '../oauth/token-format.ts'
 import type { User } from '../oauth/user.ts'
 import type { Monitor } from '../projections/monitor.ts'
@@ -41,6 +43,11 @@ export interface TokenView {
   active: boolean
 }
 
+export interface SigningKeyView {
+  key: SigningKey
+  status: SigningKeyStatus
+}
+
 export interface Operations {
   status(input: Record<string, never>): ServerStatus
   monitor(input: Record<string, never>): Monitor
@@ -59,6 +66,10 @@ export interface Operations {
   /** Moves events from before a time into segments; null: from before the time that the settings say. */
   seal(input: { beforeMs: number | null }): Promise<Sealed>
   segments(input: Record<string, never>): readonly Registration[]
+  /** The keys that sign tokens. */
+  signingKeys(input: Record<string, never>): SigningKeyView[]
+  /** Replaces them now; of one algorithm where it is named. */
+  rotateSigningKeys(input: { algorithm?: SigningAlgorithm; compromised: boolean }): Promise<SigningKeyView[]>
 }
 
 export type { Sealed }
@@ -82,7 +93,8 @@ export function createOperations({
   seal,
   segments,
 }: OperationSources): Operations {
-  const { models, settings, now } = context
+  const { models, settings, now, keys } = context
+  const signingKeys = (): SigningKeyView[] => keys.list().map((key) => ({ key, status: statusOf(key) }))
   return {
     status,
     monitor,
@@ -128,6 +140,11 @@ export function createOperations({
         kind: token.startsWith('cs_rt_') ? 'refresh' : 'access',
         active: isAccessTokenLive(grant, hash, now()) || isRefreshLive,
       }
+    },
+    signingKeys,
+    async rotateSigningKeys({ algorithm, compromised }) {
+      await keys.rotate(algorithm && [algorithm], compromised)
+      return signingKeys()
     },
   }
 }

@@ -1,5 +1,6 @@
 /** Events in words: one short line for people, without token hashes and, unless disclosed, without names. */
 import type { EventOf, EventType, Recorded, RevocationReason, SessionEndReason } from '../oauth/events.ts'
+import type { ReplacementReason } from '../oauth/signing-key.ts'
 import { printable } from './fault.ts'
 import { type Disclosure, personalFields } from './public-event.ts'
 
@@ -11,6 +12,14 @@ const revokedBecause: Readonly<Record<RevocationReason, string>> = {
   refresh_reuse: 'a replaced refresh token was used again',
   session: 'its session ended',
   password_changed: 'the password of the user was changed',
+}
+
+const replacedBecause: Readonly<Record<ReplacementReason, string>> = {
+  schedule: 'its time was over',
+  operator: 'an operator rotated it',
+  compromised: 'an operator declared it compromised',
+  missing: 'its private part was lost',
+  withdrawn: 'its algorithm is no longer set',
 }
 
 const sessionEndedBecause: Readonly<Record<SessionEndReason, string>> = {
@@ -75,6 +84,12 @@ const words: Words = {
   'request.pushed': ({ clientId, expiresAtSeconds }, id) =>
     `authorization request pushed by client ${clientId}, until ${at(expiresAtSeconds)} (request ${id})`,
   'request.used': (_, id) => `pushed authorization request used (request ${id})`,
+  'signing_key.published': ({ algorithm, serverAddress }, id) =>
+    `signing key ${id} (${algorithm}) published by server ${serverAddress}`,
+  'signing_key.activated': (_, id) => `signing key ${id} signs from now on`,
+  'signing_key.replaced': ({ reason, lastExpiresAtSeconds }, id) =>
+    `signing key ${id} signs no more: ${replacedBecause[reason]}; its last token ends ${at(lastExpiresAtSeconds)}`,
+  'signing_key.retired': (_, id) => `signing key ${id} retired`,
 }
 
 /** `TIME  #POSITION  what happened, by whom, to whom`. */

@@ -9,6 +9,7 @@ import type { Grant } from '../oauth/grant.ts'
 import { type Invitation, invitationFault } from '../oauth/invitation.ts'
 import type { PushedRequest } from '../oauth/pushed-request.ts'
 import type { Session } from '../oauth/session.ts'
+import { jwkThumbprint, type SigningKey, type SigningKeyStatus, statusOf } from '../oauth/signing-key.ts'
 import type { User } from '../oauth/user.ts'
 import { kindOfStream } from '../projections/rows.ts'
 import type { States, StreamKind } from '../projections/state-codec.ts'
@@ -70,6 +71,11 @@ const clientOf = ({ clientId, clientVersion }: { clientId: string; clientVersion
   version: clientVersion,
 })
 const userOf = (subject: string): Reference => ({ stream: streamOf.user(subject), version: 0 })
+
+const keyIsNot = (state: SigningKey | undefined, ...wanted: SigningKeyStatus[]): string | undefined =>
+  state && wanted.includes(statusOf(state))
+    ? undefined
+    : `the signing key was ${state ? statusOf(state) : 'not there'}, not ${wanted.join(' or ')}`
 
 const law = <T extends EventType, K extends StreamKind>(_: T, it: Law<T, K>): Law<EventType, StreamKind> =>
   it as unknown as Law<EventType, StreamKind>
@@ -241,6 +247,24 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
       if (!state) return 'there was no pushed request to use'
       return state.used ? 'the pushed request was used before' : undefined
     },
+  }),
+  'signing_key.published': law('signing_key.published', {
+    kind: 'signing_key',
+    stream: ({ jwk }) => streamOf.signingKey(jwkThumbprint(jwk)),
+    broken: firstOfItsStream,
+    references: ({ serverAddress }) => [{ stream: streamOf.server(serverAddress), version: 0 }],
+  }),
+  'signing_key.activated': law('signing_key.activated', {
+    kind: 'signing_key',
+    broken: (state: SigningKey | undefined) => keyIsNot(state, 'pending'),
+  }),
+  'signing_key.replaced': law('signing_key.replaced', {
+    kind: 'signing_key',
+    broken: (state: SigningKey | undefined) => keyIsNot(state, 'active'),
+  }),
+  'signing_key.retired': law('signing_key.retired', {
+    kind: 'signing_key',
+    broken: (state: SigningKey | undefined) => keyIsNot(state, 'pending', 'retiring'),
   }),
 }
 

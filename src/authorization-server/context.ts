@@ -7,6 +7,7 @@ import type { ClientKeys } from './client-keys.ts'
 import type { DpopProofs } from './dpop.ts'
 import type { FailureLimits } from './failure-limits.ts'
 import type { SecretChecker } from './secret-checker.ts'
+import type { SigningKeys } from './signing-keys.ts'
 import type { TokenSecrets } from './token-secrets.ts'
 
 export interface AuthorizationSettings {
@@ -34,6 +35,8 @@ export interface AuthorizationContext {
   secretChecker: SecretChecker
   clientKeys: ClientKeys
   dpop: DpopProofs
+  /** Signs and verifies ID tokens, JWT access tokens and other JWTs of this server. */
+  keys: SigningKeys
   /** The way to URLs that clients named. */
   outbound: Outbound
   limits: FailureLimits

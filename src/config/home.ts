@@ -16,6 +16,8 @@ export interface HomePaths {
   readonly checkpointFile: string
   /** Size and root of what was acknowledged, outside LevelDB too. */
   readonly headFile: string
+  /** Private keys that sign tokens, encrypted. */
+  readonly signingKeys: string
   readonly logs: string
   readonly pidFile: string
   readonly controlSocket: string
@@ -50,6 +52,7 @@ export function homePaths(home: string, temporaryFolder: string = tmpdir()): Hom
     node: join(home, 'data', 'node'),
     checkpointFile: join(home, 'data', 'checkpoint'),
     headFile: join(home, 'data', 'head'),
+    signingKeys: join(home, 'data', 'keys'),
     logs: join(home, 'log'),
     pidFile: join(home, 'run', 'server.pid'),
     controlSocket:

@@ -1,4 +1,5 @@
 import type { SettingKey, SettingValue } from './schema.ts'
+import type { SigningAlgorithm } from './value-types.ts'
 
 /** All settings, checked. Units stand in the names; paths of files are absolute. */
 export interface Settings {
@@ -27,6 +28,12 @@ export interface Settings {
   readonly dpop: { readonly nonceRequired: boolean }
   readonly login: { readonly origins: readonly string[] }
   readonly peer: { readonly addresses: readonly string[] }
+  /** Keys that sign tokens. */
+  readonly keys: {
+    readonly algorithms: readonly SigningAlgorithm[]
+    readonly rotationSeconds: number
+    readonly leadSeconds: number
+  }
   readonly outbound: { readonly allow: readonly string[] }
   readonly registration: { readonly hosts: readonly string[] }
   readonly anchor: { readonly intervalSeconds: number; readonly feeRateSatsPerByte: number }
@@ -93,6 +100,11 @@ export function arrangeSettings(
     dpop: { nonceRequired: value('signon.dpop.nonce-required')! },
     login: { origins: value('signon.login.origins')! },
     peer: { addresses: value('signon.peer.addresses')! },
+    keys: {
+      algorithms: value('signon.keys.algorithms')!,
+      rotationSeconds: value('signon.keys.rotation')! * 86_400,
+      leadSeconds: value('signon.keys.lead')! * 3600,
+    },
     outbound: { allow: value('signon.outbound.allow')! },
     registration: { hosts: value('signon.registration.hosts')! },
     anchor: {

@@ -125,6 +125,16 @@ export const privateKeys = listOf(
   1,
 )
 
+const algorithmNames = ['ES256', 'RS256', 'EdDSA'] as const
+export type SigningAlgorithm = (typeof algorithmNames)[number]
+
+export const signingAlgorithms = listOf(
+  'algorithms',
+  `one or more different ones of ${algorithmNames.join(', ')}`,
+  (text) => algorithmNames.some((name) => name === text),
+  1,
+) as ValueType<readonly SigningAlgorithm[]>
+
 export const origins = listOf(
   'origins',
   'different web origins such as https://login.example.com',

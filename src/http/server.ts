@@ -10,6 +10,7 @@ import { checkTokenRoute } from './routes/check-token.ts'
 import { confirmAccessRoute } from './routes/confirm-access.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { introspectionRoute } from './routes/introspection.ts'
+import { jwksRoute } from './routes/jwks.ts'
 import { loginRoute } from './routes/login.ts'
 import { logoutRoute } from './routes/logout.ts'
 import { metadataRoute } from './routes/metadata.ts'
@@ -82,6 +83,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     checkTokenRoute(programs, context)
     revocationRoute(programs, context)
     metadataRoute(programs, context)
+    jwksRoute(programs, context)
     healthRoutes(programs, health)
     publishedLogRoutes(programs, log)
     receiptsRoute(programs, context, receipts)

@@ -5,8 +5,10 @@
  * append new fields at the end, never reorder, never reuse a code. `side` names the fields that name a
  * person or hash a secret: they lie outside the hashed record, in an erasable side record.
  */
-import type { ClientMetadata } from './client-metadata.ts'
+
+import type { ClientMetadata, SigningAlgorithm } from './client-metadata.ts'
 import type { InvitationTerms } from './invitation.ts'
+import type { PublicJwk, ReplacementReason } from './signing-key.ts'
 import type { UserClaims } from './user-claims.ts'
 
 /** How a grant came to be (RFC 6749 section 1.3). */
@@ -229,6 +231,12 @@ interface EventFields {
   'request.used': Record<never, never>
   /** The grant and every token of it end. `signature` stands where the administrator asked for it. */
   'grant.revoked': { reason: RevocationReason; signedAtSeconds: number | null; signature: string | null }
+  /** A key of this server's that will sign tokens; its stream bears its thumbprint (RFC 7638). */
+  'signing_key.published': { algorithm: SigningAlgorithm; jwk: PublicJwk; serverAddress: string }
+  'signing_key.activated': Record<never, never>
+  /** It signs no more; it stays published until the last token that it may have signed has expired. */
+  'signing_key.replaced': { reason: ReplacementReason; lastExpiresAtSeconds: number }
+  'signing_key.retired': Record<never, never>
 }
 
 export type EventType = keyof EventFields
@@ -393,6 +401,10 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
     side: ['parameters?'],
   },
   'request.used': { code: 113, fields: [] },
+  'signing_key.published': { code: 96, fields: ['algorithm', 'jwk', 'serverAddress'] },
+  'signing_key.activated': { code: 97, fields: [] },
+  'signing_key.replaced': { code: 98, fields: ['reason', 'lastExpiresAtSeconds'] },
+  'signing_key.retired': { code: 99, fields: [] },
 }
 
 /** The streams: one per thing whose events must be decided in order. */
@@ -405,6 +417,7 @@ export const streamOf = {
   session: (id: string) => `session:${id}`,
   consent: (subject: string, clientId: string) => `consent:${subject}:${clientId}`,
   grant: (id: string) => `grant:${id}`,
+  signingKey: (kid: string) => `signing_key:${kid}`,
   attempts: (key: string) => `attempts:${key}`,
   par: (id: string) => `par:${id}`,
 } as const

@@ -23,6 +23,7 @@ import { evolveInvitation } from '../oauth/invitation.ts'
 import { evolvePushedRequest } from '../oauth/pushed-request.ts'
 import { evolveServer } from '../oauth/server.ts'
 import { evolveSession } from '../oauth/session.ts'
+import { evolveSigningKey } from '../oauth/signing-key.ts'
 import { evolveUser } from '../oauth/user.ts'
 import { type States, type StreamKind, stateCodecs } from './state-codec.ts'
 
@@ -43,6 +44,7 @@ export const evolvers: {
   session: evolveSession,
   consent: evolveConsent,
   grant: evolveGrant,
+  signing_key: evolveSigningKey,
   attempts: evolveFailedAttempts,
   par: evolvePushedRequest,
 }

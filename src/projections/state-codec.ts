@@ -10,6 +10,7 @@ import { type FieldCodec, positionalCodec } from '../oauth/positional-codec.ts'
 import type { PushedRequest } from '../oauth/pushed-request.ts'
 import type { Server } from '../oauth/server.ts'
 import type { Session } from '../oauth/session.ts'
+import type { SigningKey } from '../oauth/signing-key.ts'
 import type { User } from '../oauth/user.ts'
 
 /** The states by the kind of their stream. */
@@ -22,6 +23,7 @@ export interface States {
   session: Session
   consent: Consent
   grant: Grant
+  signing_key: SigningKey
   attempts: FailedAttempts
   par: PushedRequest
 }
@@ -127,4 +129,17 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
     pairs: listOf(nested('from:hash', 'failures', 'pauses', 'untilSeconds')),
   }),
   par: flat(['clientId', 'clientVersion', 'expiresAtSeconds', 'used', 'parameters?']),
+  signing_key: flat(
+    [
+      'kid',
+      'algorithm',
+      'jwk',
+      'serverAddress',
+      'publishedAtSeconds',
+      'activatedAtSeconds',
+      'replaced',
+      'retiredAtSeconds',
+    ],
+    { replaced: nested('reason', 'atSeconds', 'lastExpiresAtSeconds') },
+  ),
 }

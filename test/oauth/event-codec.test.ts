@@ -107,6 +107,10 @@ describe('the format', () => {
       'grant.revoked': 84,
       'request.pushed': 112,
       'request.used': 113,
+      'signing_key.published': 96,
+      'signing_key.activated': 97,
+      'signing_key.replaced': 98,
+      'signing_key.retired': 99,
       'login.locked': 160,
       'login.unlocked': 161,
     })

@@ -10,7 +10,7 @@ import {
   tokenRowKey,
 } from '../../src/projections/rows.ts'
 import { type StreamKind, stateCodecs } from '../../src/projections/state-codec.ts'
-import { anyClaims, anyHash, anyMetadata, anySeconds, anyText } from '../support/event-arbitraries.ts'
+import { anyClaims, anyHash, anyJwk, anyMetadata, anySeconds, anyText } from '../support/event-arbitraries.ts'
 
 const texts = fc.array(anyText, { maxLength: 3 })
 const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null })
@@ -121,6 +121,21 @@ const states: { readonly [K in StreamKind]: fc.Arbitrary<object> } = {
   }),
   consent: fc.record({ clientVersion: fc.nat(), scopes: texts }),
   grant: anyGrant,
+  signing_key: fc.record(
+    {
+      kid: anyText,
+      algorithm: fc.constantFrom('ES256', 'RS256', 'EdDSA'),
+      jwk: anyJwk,
+      serverAddress: anyText,
+      publishedAtSeconds: anySeconds,
+      activatedAtSeconds: orNull(anySeconds),
+      replaced: orNull(
+        fc.record({ reason: anyText, atSeconds: anySeconds, lastExpiresAtSeconds: anySeconds }, plain),
+      ),
+      retiredAtSeconds: orNull(anySeconds),
+    },
+    plain,
+  ),
   attempts: fc.record(
     {
       whole: orNull(fc.record(lock, plain)),

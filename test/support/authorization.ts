@@ -8,8 +8,10 @@ import type { AuthorizationContext } from '../../src/authorization-server/contex
 import { DpopProofs } from '../../src/authorization-server/dpop.ts'
 import { FailureLimits } from '../../src/authorization-server/failure-limits.ts'
 import { KeyedHash } from '../../src/authorization-server/keyed-hash.ts'
+import { PrivateKeyFiles } from '../../src/authorization-server/private-key-files.ts'
 import { SecretChecker } from '../../src/authorization-server/secret-checker.ts'
 import type { LiveSession } from '../../src/authorization-server/session.ts'
+import { SigningKeys } from '../../src/authorization-server/signing-keys.ts'
 import { requestToken as requestTokens, type TokenRequest } from '../../src/authorization-server/token.ts'
 import { TokenSecrets } from '../../src/authorization-server/token-secrets.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
@@ -59,6 +61,17 @@ export function worldOn<S extends Storage>(storage: S, cacheEntries = 100): Worl
   const models = new ReadModels(ledger, cacheEntries)
   const clock = { nowMs: someTimeMs }
   const outbound = new Outbound({ allow: [], clientHosts: [] })
+  const keys = new SigningKeys({
+    ledger,
+    models,
+    files: new PrivateKeyFiles(temporaryFolder(), Buffer.alloc(32, 8)),
+    serverAddresses: ['server'],
+    schedule: { algorithms: ['ES256', 'EdDSA'], rotationSeconds: 90 * 86_400, leadSeconds: 86_400 },
+    accessSeconds: 3600,
+    now: () => clock.nowMs,
+  })
+  const loaded = keys.load()
+  onTestFinished(() => loaded.then(() => keys.close()))
   const context: AuthorizationContext = {
     ledger,
     models,
@@ -77,6 +90,7 @@ export function worldOn<S extends Storage>(storage: S, cacheEntries = 100): Worl
     secrets: new TokenSecrets(Buffer.alloc(32, 5)),
     secretChecker: new SecretChecker(),
     dpop: new DpopProofs(new KeyedHash(Buffer.alloc(32, 6)), { nonceRequired: false }, () => clock.nowMs),
+    keys,
     limits: new FailureLimits({ ledger, models, now: () => clock.nowMs }, Buffer.alloc(32, 9)),
     outbound,
     clientKeys: new ClientKeys(outbound, () => clock.nowMs),

@@ -84,6 +84,9 @@ export const anyClaims = fc.record(
   { name: anyText, updated_at: anySeconds, email: anyText, email_verified: fc.boolean() },
   { requiredKeys: [], noNullPrototype: true },
 )
+export const anyJwk: fc.Arbitrary<Record<string, string>> = fc
+  .record({ x: anyHash, y: anyHash }, { noNullPrototype: true })
+  .map(({ x, y }) => ({ crv: 'P-256', kty: 'EC', x, y }))
 const authentication = { authenticatedAtSeconds: anySeconds, acr: anyText, amr: anyTexts }
 const audience = { resources: anyTexts, jkt: anyHash }
 
@@ -255,6 +258,17 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     side: fc.record({ parameters: anyText }, { noNullPrototype: true }),
   }),
   'request.used': fc.constant({}),
+  'signing_key.published': fc.record({
+    algorithm: fc.constantFrom('ES256', 'RS256', 'EdDSA'),
+    jwk: anyJwk,
+    serverAddress: anyText,
+  }),
+  'signing_key.activated': fc.constant({}),
+  'signing_key.replaced': fc.record({
+    reason: fc.constantFrom('schedule', 'operator', 'compromised', 'missing', 'withdrawn'),
+    lastExpiresAtSeconds: anySeconds,
+  }),
+  'signing_key.retired': fc.constant({}),
 }
 
 export const eventTypes = Object.keys(eventArbitraries) as EventType[]

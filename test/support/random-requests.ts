@@ -49,6 +49,7 @@ const kinds = [
   'guess',
   'expire',
   'tell a client',
+  'rotate keys',
   'lift a pause',
   'wait',
 ] as const
@@ -226,6 +227,9 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
         await decideAndAppend(context, 'session', stream, () => ({ events: [outcome], answer: undefined }))
       return
     }
+    case 'rotate keys':
+      await context.keys.rotate(['ES256'], pick % 2 === 0)
+      return
     case 'expire':
       await expireSessions(context)
       return

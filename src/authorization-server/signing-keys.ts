@@ -1,0 +1,322 @@
+/**
+ * The keys that sign ID tokens and JWT access tokens, and all that they are published for.
+ *
+ * The ledger says what every key is; this is its fold, kept in memory, with the private parts of this server's own
+ * keys. Servers of one ledger each sign with keys of their own and publish them all. A key's file is on disk
+ * before its event is: dying between the two leaves a file that nobody knows, which goes with the next change.
+ */
+import {
+  CompactSign,
+  type CryptoKey,
+  compactVerify,
+  errors,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type JWTPayload,
+} from 'jose'
+import { LedgerError } from '../ledger/errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { SigningAlgorithm } from '../oauth/client-metadata.ts'
+import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
+import {
+  type HeldKey,
+  type KeySchedule,
+  type KeyStep,
+  nextKeyStep,
+  signingKeyOf,
+} from '../oauth/key-rotation.ts'
+import {
+  jwkThumbprint,
+  publicJwk,
+  type ReplacementReason,
+  type SigningKey,
+  statusOf,
+} from '../oauth/signing-key.ts'
+import type { ReadModels } from '../projections/read-models.ts'
+import type { PrivateKeyFiles } from './private-key-files.ts'
+
+export interface SigningKeySources {
+  ledger: Ledger<Event>
+  models: ReadModels
+  files: PrivateKeyFiles
+  /** Of this server's own keys, former ones included; new keys are published by the first. */
+  serverAddresses: readonly string[]
+  schedule: KeySchedule
+  /** Lifetime of an access token whose client does not set its own. */
+  accessSeconds: number
+  now: () => number
+}
+
+/** Tokens under way while a key is replaced, and clocks that differ a little. */
+const marginSeconds = 300
+const modulusBits = 2048
+const mostSteps = 100
+
+export interface VerifiedJwt {
+  /** The key that signed it, as it is now. */
+  key: SigningKey
+  typ: string | undefined
+  payload: JWTPayload
+}
+
+export class SigningKeys {
+  readonly #sources: SigningKeySources
+  readonly #keys = new Map<string, SigningKey>()
+  readonly #privateKeys = new Map<string, CryptoKey | Uint8Array>()
+  readonly #publicKeys = new Map<string, CryptoKey | Uint8Array>()
+  /** Own keys whose private part was looked for in its file. */
+  readonly #lookedFor = new Set<string>()
+  #turn: Promise<unknown> = Promise.resolve()
+
+  /** Knows the keys that the ledger holds already once `load` has resolved. */
+  constructor(sources: SigningKeySources) {
+    this.#sources = sources
+    sources.ledger.committed$.subscribe((events) => this.#follow(events))
+  }
+
+  async load(): Promise<void> {
+    for await (const key of this.#sources.models.list('signing_key'))
+      if (!this.#keys.has(key.kid)) this.#keys.set(key.kid, key)
+  }
+
+  static async open(sources: SigningKeySources): Promise<SigningKeys> {
+    const keys = new SigningKeys(sources)
+    await keys.load()
+    return keys
+  }
+
+  /** The algorithms that this server signs with, the one for whoever does not ask for another first. */
+  get algorithms(): readonly SigningAlgorithm[] {
+    return this.#sources.schedule.algorithms
+  }
+
+  /** All keys of the ledger, the oldest first. */
+  list(): SigningKey[] {
+    return [...this.#keys.values()].sort((a, b) => a.publishedAtSeconds - b.publishedAtSeconds)
+  }
+
+  /**
+   * Signs (RFC 7515) with the active key of the algorithm; makes the first one where there is none.
+   *
+   * @throws LedgerError unavailable; RangeError for an algorithm that is not set
+   */
+  async sign(
+    typ: string,
+    payload: Readonly<Record<string, unknown>>,
+    algorithm: SigningAlgorithm = this.algorithms[0]!,
+  ): Promise<string> {
+    const kid = this.#signingKid(algorithm) ?? (await this.#prepare(algorithm))
+    return new CompactSign(Buffer.from(JSON.stringify(payload)))
+      .setProtectedHeader({ alg: algorithm, typ, kid })
+      .sign(this.#privateKeys.get(kid)!)
+  }
+
+  /**
+   * What a JWT says if a key of this ledger signed it, retired ones included; undefined otherwise. The key decides
+   * the algorithm, never the header: "none", or a public key taken for a secret, cannot pass (RFC 8725 section 3.1).
+   * Issuer, audience and times are for the caller to check.
+   */
+  async verify(jwt: string): Promise<VerifiedJwt | undefined> {
+    try {
+      const { payload, protectedHeader } = await compactVerify(jwt, async ({ alg, kid, crit }) => {
+        const key = typeof kid === 'string' ? this.#keys.get(kid) : undefined
+        if (!key || key.algorithm !== alg || crit !== undefined)
+          throw new errors.JWSInvalid('no key of this server')
+        return this.#publicKey(key)
+      })
+      const claims: unknown = JSON.parse(Buffer.from(payload).toString())
+      const isObject = typeof claims === 'object' && claims !== null && !Array.isArray(claims)
+      const key = this.#keys.get(protectedHeader.kid!)!
+      return isObject ? { key, typ: protectedHeader.typ, payload: claims as JWTPayload } : undefined
+    } catch (error) {
+      if (error instanceof errors.JOSEError || error instanceof SyntaxError) return undefined
+      throw error
+    }
+  }
+
+  /** The JWK set to publish (RFC 7517 section 5): what signs, signed or will sign. */
+  jwks(): { keys: Record<string, string>[] } {
+    const published = this.list().filter((key) => statusOf(key) !== 'retired')
+    return { keys: published.map(({ jwk, algorithm, kid }) => ({ ...jwk, use: 'sig', alg: algorithm, kid })) }
+  }
+
+  /** Makes sure that every algorithm has a key that signs. */
+  async ensure(): Promise<void> {
+    for (const algorithm of this.algorithms)
+      if (this.#signingKid(algorithm) === undefined) await this.#prepare(algorithm)
+  }
+
+  /**
+   * Does what is due for the algorithms that are in use; resolves with what was done.
+   *
+   * @throws LedgerError unavailable
+   */
+  maintain(): Promise<KeyStep[]> {
+    return this.#inTurn(() => this.#settle(this.#usedAlgorithms()))
+  }
+
+  /**
+   * Replaces the signing keys now, by the next ones where they are published already.
+   *
+   * @param compromised what was signed with the present keys, and with the next ones, counts no more
+   */
+  rotate(algorithms: readonly SigningAlgorithm[] | undefined, compromised: boolean): Promise<KeyStep[]> {
+    return this.#inTurn(async () => {
+      const done: KeyStep[] = []
+      const wanted = algorithms ?? this.algorithms
+      const others = wanted.filter((algorithm) => !this.algorithms.includes(algorithm))
+      if (others.length > 0) throw new RangeError(`signon.keys.algorithms does not hold ${others.join(', ')}`)
+      for (const algorithm of wanted) {
+        const own = (await this.#held()).filter(({ key }) => key.algorithm === algorithm)
+        const pending = own.filter(({ key }) => statusOf(key) === 'pending')
+        const next = pending.find(({ isUsable }) => isUsable)?.key
+        const steps: KeyStep[] = compromised
+          ? pending.map(({ key }) => ({ do: 'retire', key }))
+          : next
+            ? [{ do: 'activate', key: next }]
+            : []
+        if (steps.every((step) => step.do !== 'activate'))
+          steps.push({ do: 'create', algorithm, activate: true })
+        const reason = compromised ? 'compromised' : 'operator'
+        for (const { key } of own) if (statusOf(key) === 'active') steps.push({ do: 'replace', key, reason })
+        for (const step of steps) await this.#take(step)
+        done.push(...steps)
+      }
+      return [...done, ...(await this.#settle(wanted))]
+    })
+  }
+
+  /** Waits for what is under way. */
+  async close(): Promise<void> {
+    await this.#turn
+  }
+
+  #usedAlgorithms(): SigningAlgorithm[] {
+    return [...new Set(this.#heldNow().map(({ key }) => key.algorithm))]
+  }
+
+  #signingKid(algorithm: SigningAlgorithm): string | undefined {
+    return signingKeyOf(this.#heldNow(), algorithm)?.kid
+  }
+
+  async #prepare(algorithm: SigningAlgorithm): Promise<string> {
+    if (!this.algorithms.includes(algorithm))
+      throw new RangeError(`this server does not sign with ${algorithm}: it is not in signon.keys.algorithms`)
+    await this.#inTurn(() => this.#settle([algorithm]))
+    return this.#signingKid(algorithm)!
+  }
+
+  /** One change after the other: each decides upon what the one before has left. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(change)
+    this.#turn = result.catch(() => undefined)
+    return result
+  }
+
+  async #settle(algorithms: readonly SigningAlgorithm[]): Promise<KeyStep[]> {
+    const { schedule, now, files } = this.#sources
+    const done: KeyStep[] = []
+    for (const algorithm of algorithms)
+      while (done.length < mostSteps) {
+        const held = await this.#held()
+        const step = nextKeyStep(held, algorithm, schedule, Math.floor(now() / 1000))
+        if (!step) break
+        await this.#take(step)
+        done.push(step)
+      }
+    if (done.length > 0) {
+      const kept = this.list().filter((key) => ['pending', 'active'].includes(statusOf(key)))
+      await files.keepOnly(new Set(kept.map(({ kid }) => kid)))
+    }
+    return done
+  }
+
+  async #take(step: KeyStep): Promise<void> {
+    if (step.do === 'create') return this.#create(step.algorithm, step.activate)
+    const { kid } = step.key
+    if (step.do !== 'replace') {
+      await this.#append(kid, [
+        { type: step.do === 'activate' ? 'signing_key.activated' : 'signing_key.retired' },
+      ])
+    } else {
+      const lastExpiresAtSeconds = await this.#lastExpiry(step.reason)
+      await this.#append(kid, [{ type: 'signing_key.replaced', reason: step.reason, lastExpiresAtSeconds }])
+    }
+    if (step.do !== 'activate') this.#privateKeys.delete(kid)
+  }
+
+  async #create(algorithm: SigningAlgorithm, activate: boolean): Promise<void> {
+    const { files, serverAddresses } = this.#sources
+    const pair = await generateKeyPair(algorithm, { extractable: true, modulusLength: modulusBits })
+    const secret = await exportJWK(pair.privateKey)
+    const jwk = publicJwk({ ...secret })
+    const kid = jwkThumbprint(jwk)
+    await files.write(kid, secret)
+    this.#lookedFor.add(kid)
+    this.#privateKeys.set(kid, await importJWK({ ...secret, ext: false }, algorithm))
+    const published: Event = {
+      type: 'signing_key.published',
+      algorithm,
+      jwk,
+      serverAddress: serverAddresses[0]!,
+    }
+    await this.#append(kid, activate ? [published, { type: 'signing_key.activated' }] : [published])
+  }
+
+  /** An append that is lost to another one is somebody's who did the same: the next look at the keys tells. */
+  async #append(kid: string, events: readonly Event[]): Promise<void> {
+    const { ledger, models, now } = this.#sources
+    const stream = streamOf.signingKey(kid)
+    try {
+      await ledger.append(stream, models.versionOf(stream), events, now())
+    } catch (error) {
+      if (!(error instanceof LedgerError) || error.code !== 'conflict') throw error
+      await ledger.settled()
+    }
+  }
+
+  /** When the last token that a key may have signed until now ends: no client has a longer lifetime. */
+  async #lastExpiry(reason: ReplacementReason): Promise<number> {
+    const { models, accessSeconds, now } = this.#sources
+    const nowSeconds = Math.floor(now() / 1000)
+    if (reason === 'compromised') return nowSeconds
+    let longest = accessSeconds
+    for await (const { metadata, removed } of models.list('client'))
+      if (!removed) longest = Math.max(longest, metadata.accessTokenValiditySeconds ?? 0)
+    return nowSeconds + longest + marginSeconds
+  }
+
+  async #held(): Promise<HeldKey[]> {
+    for (const { key } of this.#heldNow()) {
+      const signs = statusOf(key) === 'pending' || statusOf(key) === 'active'
+      if (!signs || this.#lookedFor.has(key.kid)) continue
+      const secret = await this.#sources.files.read(key.kid)
+      this.#lookedFor.add(key.kid)
+      if (secret) this.#privateKeys.set(key.kid, await importJWK({ ...secret, ext: false }, key.algorithm))
+    }
+    return this.#heldNow()
+  }
+
+  #heldNow(): HeldKey[] {
+    const { serverAddresses } = this.#sources
+    const own = [...this.#keys.values()].filter((key) => serverAddresses.includes(key.serverAddress))
+    return own.map((key) => ({ key, isUsable: this.#privateKeys.has(key.kid) }))
+  }
+
+  async #publicKey(key: SigningKey): Promise<CryptoKey | Uint8Array> {
+    const known = this.#publicKeys.get(key.kid)
+    if (known) return known
+    const imported = await importJWK({ ...key.jwk }, key.algorithm)
+    this.#publicKeys.set(key.kid, imported)
+    return imported
+  }
+
+  #follow(events: readonly Recorded[]): void {
+    for (const { stream, event } of events) {
+      if (!event.type.startsWith('signing_key.')) continue
+      const { state } = this.#sources.models.load('signing_key', stream)
+      if (state) this.#keys.set(state.kid, state)
+    }
+  }
+}
