@@ -15,6 +15,7 @@ import { homePaths, prepareHome } from '../../src/config/home.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { openCore } from '../../src/core.ts'
 import { createHttpServer } from '../../src/http/server.ts'
+import type { Checkpoints } from '../../src/ledger/checkpoints.ts'
 import { LedgerError } from '../../src/ledger/errors.ts'
 import { publishedLog } from '../../src/ledger/published-log.ts'
 import type { Storage } from '../../src/ledger/storage.ts'
@@ -26,6 +27,7 @@ export type Form = Readonly<Record<string, string>> | readonly (readonly [string
 export interface HttpRoutes {
   http: FastifyInstance
   context: AuthorizationContext
+  checkpoints: Checkpoints
   issuer: string
   administrator: Administrator
   /** Milliseconds since 1970, as the server sees them. */
@@ -105,6 +107,7 @@ export async function openRoutes({
   return {
     http,
     context,
+    checkpoints: core.checkpoints,
     issuer: loaded.settings.server.issuer,
     administrator: { connection, key, now },
     clock,
