@@ -9,7 +9,7 @@ import { PrivateKeyFiles } from './authorization-server/private-key-files.ts'
 import { SecretChecker } from './authorization-server/secret-checker.ts'
 import { SigningKeys } from './authorization-server/signing-keys.ts'
 import { TokenSecrets } from './authorization-server/token-secrets.ts'
-import { verifyMessage } from './chain/message.ts'
+import { signMessage, verifyMessage } from './chain/message.ts'
 import type { HomePaths } from './config/home.ts'
 import type { LoadedSettings } from './config/load.ts'
 import { createIdentity, type Identity } from './identity.ts'
@@ -88,6 +88,7 @@ export async function openCore(
         accessSeconds: settings.server.tokenValiditySeconds,
         refreshSeconds: settings.server.refreshTokenValiditySeconds,
         sessionSeconds: settings.server.sessionValiditySeconds,
+        registration: settings.registration.mode,
         refreshGraceMs: settings.server.refreshTokenGraceSeconds * 1000,
       },
       secrets: new TokenSecrets(identity.successorKey),
@@ -105,6 +106,7 @@ export async function openCore(
       limits: new FailureLimits({ ledger, models, now }, identity.limitKey),
       outbound,
       clientKeys: new ClientKeys(outbound, now),
+      signer: { address: identity.address, sign: (text) => signMessage(text, identity.keys[0]!) },
       now,
       verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     }

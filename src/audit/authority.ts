@@ -3,7 +3,14 @@
  * `server.opened` events bind them. What they are worth to an auditor depends on knowing the Bitcoin
  * addresses from elsewhere: give them as `trusted`.
  */
-import { administrationText, isAdministration, serverText } from '../oauth/administration.ts'
+import {
+  administrationText,
+  type EnrolmentEvent,
+  enrolmentText,
+  isAdministration,
+  isEnrolment,
+  serverText,
+} from '../oauth/administration.ts'
 import type { Event, EventOf, Recorded } from '../oauth/events.ts'
 import { openCheckpoint } from '../tree/checkpoint.ts'
 import { ed25519PublicKey } from '../tree/ed25519.ts'
@@ -125,6 +132,7 @@ export class Authority {
       this.#faults.add(0, 'server_missing', `the log begins with ${event.type}`)
     if (event.type === 'server.opened') this.#open(event, position)
     else if (isAdministration(event)) this.#checkAdministration(recorded, commitment)
+    else if (isEnrolment(event)) this.#checkEnrolment(recorded, event, commitment)
   }
 
   /**
@@ -175,6 +183,21 @@ export class Authority {
         `the checkpoint key is unusable: ${(error as Error).message}`,
       )
     }
+  }
+
+  #checkEnrolment({ stream, version, position }: Recorded, event: EnrolmentEvent, commitment?: Buffer): void {
+    const { origin } = this.#latest ?? nobody
+    const { serverAddress, signature } = event
+    const isKnown = this.#opened.some((server) => server.serverAddress === serverAddress)
+    const text = enrolmentText({ origin, stream, version }, event, commitment)
+    if (isKnown && this.#verifyMessage(serverAddress, text, signature)) return
+    if (this.#isUncertain) this.#unchecked++
+    else
+      this.#faults.add(
+        position,
+        'enrolment_signature',
+        `${event.type} is not signed by a server of this ledger`,
+      )
   }
 
   #checkAdministration({ event, stream, version, position }: Recorded, commitment?: Buffer): void {

@@ -26,6 +26,8 @@ export const faultKinds = {
   server_signature: "a server's keys are not vouched for by its Bitcoin key",
   server_untrusted: 'a server or the administrator is not among those that were given as trusted',
   administrator_signature: "an act of administration without the administrator's signature",
+  enrolment_signature: 'a client registered itself without the signature of a server of this ledger',
+  enrolment_terms: "a client registered itself beyond the terms of the administrator's invitation",
   protocol: 'the event breaks a law of the protocol',
   row_missing: 'a row of the read models is missing',
   row_altered: 'a row of the read models is not the one that follows from the events',

@@ -3,10 +3,11 @@
  * They are stated here once more, apart from the code that decides, so that a fault there is seen here.
  */
 import type { Client } from '../oauth/client.ts'
+import type { ClientMetadata } from '../oauth/client-metadata.ts'
 import { type EventOf, type EventType, type Recorded, streamOf } from '../oauth/events.ts'
 import type { FailedAttempts } from '../oauth/failed-attempts.ts'
 import type { Grant } from '../oauth/grant.ts'
-import { type Invitation, invitationFault } from '../oauth/invitation.ts'
+import { beyondTerms, type Invitation, invitationFault } from '../oauth/invitation.ts'
 import type { PushedRequest } from '../oauth/pushed-request.ts'
 import type { Session } from '../oauth/session.ts'
 import { jwkThumbprint, type SigningKey, type SigningKeyStatus, statusOf } from '../oauth/signing-key.ts'
@@ -27,6 +28,10 @@ interface Law<T extends EventType, K extends StreamKind> {
   /** What is wrong with the event in this state, or undefined. */
   broken?: (state: States[K] | undefined, event: EventOf<T>, timeMs: number) => string | undefined
   references?: (event: EventOf<T>) => Reference[]
+  /** What the event counts by: the other stream, and how many of its events there were. */
+  ground?: (event: EventOf<T>, state: States[K] | undefined) => Reference | undefined
+  /** What is wrong with the event by the state of that stream. */
+  groundless?: (event: EventOf<T>, ground: States[StreamKind] | undefined) => string | undefined
 }
 
 const firstOfItsStream = (state: unknown): string | undefined =>
@@ -39,6 +44,14 @@ const hasNotEnrolled = (state: Client | undefined): string | undefined =>
   isNotThere(state, 'the client') ?? (state?.enrolment ? undefined : 'the client did not register itself')
 const isNotOver = (state: Session | undefined): string | undefined =>
   !state || state.endedAtSeconds === null ? 'the session had not ended' : undefined
+
+const isOtherUse = (invitation: Invitation | undefined, clientId: string): string | undefined =>
+  invitation?.lastClientId === clientId ? undefined : 'the invitation was not used for this client'
+
+const outOfTerms = (metadata: ClientMetadata, ground: States[StreamKind] | undefined): string | undefined => {
+  const terms = (ground as Invitation | undefined)?.terms
+  return terms ? beyondTerms(metadata, terms) : 'there is no such invitation'
+}
 
 const isSubset = (part: readonly string[], whole: readonly string[]) =>
   part.every((item) => whole.includes(item))
@@ -110,11 +123,20 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
     kind: 'client',
     stream: ({ clientId }) => streamOf.client(clientId),
     broken: firstOfItsStream,
+    ground: ({ invitation, invitationVersion: version }) => ({
+      stream: streamOf.invitation(invitation),
+      version,
+    }),
+    groundless: ({ clientId, metadata }, ground) =>
+      isOtherUse(ground as Invitation | undefined, clientId) ?? outOfTerms(metadata, ground),
   }),
   'client.amended': law('client.amended', {
     kind: 'client',
     stream: ({ clientId }) => streamOf.client(clientId),
     broken: hasNotEnrolled,
+    ground: ({ invitationVersion: version }, state: Client | undefined) =>
+      state?.enrolment && { stream: streamOf.invitation(state.enrolment.invitation), version },
+    groundless: ({ metadata }, ground) => outOfTerms(metadata, ground),
   }),
   'client.deregistered': law('client.deregistered', {
     kind: 'client',
@@ -282,6 +304,17 @@ export const brokenLaw = (
   state: States[StreamKind] | undefined,
   { event, timeMs }: Recorded,
 ): string | undefined => laws[event.type].broken?.(state, event as never, timeMs)
+
+/** What the event counts by, where that is another stream. */
+export const groundOf = (
+  event: EventOf<EventType>,
+  state: States[StreamKind] | undefined,
+): Reference | undefined => laws[event.type].ground?.(event, state)
+
+export const groundless = (
+  event: EventOf<EventType>,
+  ground: States[StreamKind] | undefined,
+): string | undefined => laws[event.type].groundless?.(event, ground)
 
 export const referencesOf = (event: EventOf<EventType>): Reference[] =>
   laws[event.type].references?.(event) ?? noReferences

@@ -8,7 +8,7 @@ import type { Authority } from './authority.ts'
 import type { ErasureCheck } from './erasure-check.ts'
 import type { Faults } from './fault.ts'
 import type { IndexCheck } from './index-check.ts'
-import { brokenLaw, misplacement, type Reference, referencesOf } from './laws.ts'
+import { brokenLaw, groundless, groundOf, misplacement, type Reference, referencesOf } from './laws.ts'
 import type { RowCheck } from './row-check.ts'
 import { type StateBefore, type StreamStates, unknownState } from './stream-states.ts'
 
@@ -148,7 +148,18 @@ export class RecordCheck {
       if (stands instanceof Promise) lookUps.push(stands.then((it) => this.#tell(it, recorded, reference)))
       else this.#tell(stands, recorded, reference)
     }
+    const ground = before === unknownState ? undefined : groundOf(event, before.state)
+    if (ground) lookUps.push(this.#checkGround(recorded, ground))
     return lookUps.length > 0 ? Promise.all(lookUps).then(() => {}) : undefined
+  }
+
+  /** Whether what the event counts by was there before it, and allows it. */
+  async #checkGround({ event, position }: Recorded, { stream, version }: Reference): Promise<void> {
+    const { states } = this.#checks
+    const stood = version > 0 && (await states.stands({ stream, version: version - 1 }, position))
+    const ground = stood ? await states.at(stream, version) : { state: undefined, version: 0 }
+    const fault = ground === unknownState ? undefined : groundless(event, ground.state)
+    if (fault) this.#faults.add(position, 'enrolment_terms', `${event.type}: ${fault}`)
   }
 
   #tell(stands: boolean, { position, event }: Recorded, { stream, version }: Reference): void {

@@ -50,6 +50,11 @@ export class StreamStates {
 
   /** The state that the event was appended to; a promise only where it is not in memory. */
   before({ stream, version }: Recorded): StateBefore | Promise<StateBefore> {
+    return this.at(stream, version)
+  }
+
+  /** The state of a stream after so many of its events, which have been gone through. */
+  at(stream: string, version: number): StateBefore | Promise<StateBefore> {
     if (version === 0) return noEvents
     const kept = this.#kept.get(stream)
     return kept?.last.version === version - 1 ? stateAfter(kept) : this.#fold(stream, version)

@@ -23,6 +23,8 @@ export interface AuthorizationSettings {
   accessSeconds: number
   refreshSeconds: number
   sessionSeconds: number
+  /** Who may register clients besides the administrator (RFC 7591 section 3). */
+  registration: 'off' | 'token' | 'open'
   /** How long a retry of a rotation gets the same successor. */
   refreshGraceMs: number
 }
@@ -40,6 +42,8 @@ export interface AuthorizationContext {
   /** The way to URLs that clients named. */
   outbound: Outbound
   limits: FailureLimits
+  /** Signs with this server's Bitcoin key, of this address. */
+  signer: { address: string; sign: (text: string) => string }
   /** Milliseconds since 1970. */
   now: () => number
   /** Whether `signature` is that of `address` over the text, as a "Bitcoin Signed Message". */

@@ -51,6 +51,11 @@ export class TokenSecrets {
     return this.#successor.of(`tag ${text}`)
   }
 
+  /** The registration access token that replaces one, found again by a retry in the same way. */
+  successorOfRegistration(token: string): SecretToken {
+    return named('registration', this.#successor.of(`registration ${token}`))
+  }
+
   /** Bytes of the pool are given out once and wiped by the next filling. */
   #random(count: number): Buffer {
     if (this.#used + count > poolBytes) {

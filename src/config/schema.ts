@@ -211,6 +211,12 @@ export const settingsTable = {
     text: 'Hosts and networks inside the firewall that the server may call where a client names their URL (`jwks_uri`, `backchannel_logout_uri`), at any port and over http too. Without it, only public addresses over https at port 443 are called.',
     example: '[login.intranet.example, 10.20.0.0/16]',
   },
+  'signon.registration.mode': {
+    type: choice('off', 'token', 'open'),
+    default: 'off',
+    text: 'Who may register clients at `/oauth/register` (RFC 7591): nobody; whoever has an initial access token of `client invite`; or anybody, within the terms of `client invite --open`.',
+    example: 'token',
+  },
   'signon.registration.hosts': {
     type: places,
     default: '',

@@ -35,7 +35,10 @@ export interface Settings {
     readonly leadSeconds: number
   }
   readonly outbound: { readonly allow: readonly string[] }
-  readonly registration: { readonly hosts: readonly string[] }
+  readonly registration: {
+    readonly mode: SettingValue<'signon.registration.mode'>
+    readonly hosts: readonly string[]
+  }
   readonly anchor: { readonly intervalSeconds: number; readonly feeRateSatsPerByte: number }
   readonly ledger: {
     readonly origin: string
@@ -106,7 +109,7 @@ export function arrangeSettings(
       leadSeconds: value('signon.keys.lead')! * 3600,
     },
     outbound: { allow: value('signon.outbound.allow')! },
-    registration: { hosts: value('signon.registration.hosts')! },
+    registration: { mode: value('signon.registration.mode')!, hosts: value('signon.registration.hosts')! },
     anchor: {
       intervalSeconds: value('signon.anchor.interval')!,
       feeRateSatsPerByte: value('signon.anchor.fee-rate')!,

@@ -17,6 +17,7 @@ import { metadataRoute } from './routes/metadata.ts'
 import { type PublishedLog, publishedLogRoutes } from './routes/published-log.ts'
 import { pushedRequestRoute } from './routes/pushed-request.ts'
 import { type ReceiptSource, receiptsRoute } from './routes/receipts.ts'
+import { registerRoutes } from './routes/register.ts'
 import { revocationRoute } from './routes/revocation.ts'
 import { tokenRoute } from './routes/token.ts'
 import { welcomeRoute } from './routes/welcome.ts'
@@ -86,6 +87,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     jwksRoute(programs, context)
     healthRoutes(programs, health)
     publishedLogRoutes(programs, log)
+    await registerRoutes(programs, context)
     receiptsRoute(programs, context, receipts)
   })
 

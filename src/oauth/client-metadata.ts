@@ -44,6 +44,8 @@ export interface ClientMetadata {
   /** Public keys of private_key_jwt, by value or by address (RFC 7591 section 2). */
   jwks?: { keys: Record<string, unknown>[] }
   jwksUri?: string
+  /** OpenID Connect Registration section 2: decides which redirect URIs a client that registers itself may have. */
+  applicationType?: 'web' | 'native'
   /** OpenID Connect Registration section 2. */
   idTokenAlgorithm?: SigningAlgorithm
   defaultMaxAgeSeconds?: number
@@ -279,9 +281,16 @@ const registrationMembers: Readonly<Record<string, Member>> = {
   policy_uri: { to: 'policyUri', read: webAddress },
   software_id: unused,
   software_version: unused,
-  application_type: unused,
+  application_type: { to: 'applicationType', read: oneOf('web', 'native') },
   ...furtherMembers,
 }
+
+/** RFC 7591 names of the members that anybody may give for a client of their own, and where they are kept. */
+export const selfRegistrationMembers: ReadonlyMap<string, keyof ClientMetadata | undefined> = new Map(
+  Object.entries(registrationMembers).flatMap(([name, { to }]) =>
+    to === 'clientId' || to === 'clientSecret' || Object.hasOwn(furtherMembers, name) ? [] : [[name, to]],
+  ),
+)
 
 /** Grant types of a client that whoever registers it should be warned of. */
 export const discouragedGrants = ({ grantTypes }: ClientMetadata): string[] =>

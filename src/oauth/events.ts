@@ -90,8 +90,8 @@ interface EventFields {
     clientId: string
     metadata: ClientMetadata
     invitation: string
-    /** Version of the invitation's stream at which this use of it stands. */
-    use: number
+    /** Number of events of the invitation's stream with this use of it, the last of them. */
+    invitationVersion: number
     registrationTokenHash: string
     serverAddress: string
     /** Bitcoin Signed Message of `serverAddress`, see administration.ts. */
@@ -102,6 +102,8 @@ interface EventFields {
   'client.amended': {
     clientId: string
     metadata: ClientMetadata
+    /** Number of events of the invitation's stream whose terms the metadata keeps to. */
+    invitationVersion: number
     registrationTokenHash: string
     /** The former secret counts until then; null where the secret is still the same. */
     formerUntilSeconds: number | null
@@ -285,7 +287,7 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
       'clientId',
       'metadata',
       'invitation',
-      'use',
+      'invitationVersion',
       'registrationTokenHash:hash',
       'serverAddress',
       'signature',
@@ -297,6 +299,7 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
     fields: [
       'clientId',
       'metadata',
+      'invitationVersion',
       'registrationTokenHash:hash',
       'formerUntilSeconds',
       'serverAddress',

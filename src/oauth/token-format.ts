@@ -11,6 +11,9 @@ export const tokenPrefixes = {
   session: 'cs_se_',
   /** RFC 9126 section 2.2. */
   request: 'urn:ietf:params:oauth:request_uri:',
+  /** Initial access token and registration access token (RFC 7591 section 1.2). */
+  invitation: 'cs_in_',
+  registration: 'cs_rg_',
 } as const
 
 export type TokenKind = keyof typeof tokenPrefixes

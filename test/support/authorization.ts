@@ -31,6 +31,7 @@ import { sampleMetadata, someTimeMs } from './oauth.ts'
 
 export const eventCodec = { encode: encodeEvent, decode: decodeEvent }
 export const administratorAddress = 'administrator'
+export const serverAddress = 'server'
 export const redirectUri = 'https://client.example/callback'
 
 /** Stands for a "Bitcoin Signed Message": whoever knows the address can sign, which is enough here. */
@@ -85,6 +86,7 @@ export function worldOn<S extends Storage>(storage: S, cacheEntries = 100): Worl
       accessSeconds: 3600,
       refreshSeconds: 86_400,
       sessionSeconds: 1800,
+      registration: 'token',
       refreshGraceMs: 5000,
     },
     secrets: new TokenSecrets(Buffer.alloc(32, 5)),
@@ -94,6 +96,7 @@ export function worldOn<S extends Storage>(storage: S, cacheEntries = 100): Worl
     limits: new FailureLimits({ ledger, models, now: () => clock.nowMs }, Buffer.alloc(32, 9)),
     outbound,
     clientKeys: new ClientKeys(outbound, () => clock.nowMs),
+    signer: { address: serverAddress, sign: (text) => signAs(serverAddress, text) },
     now: () => clock.nowMs,
     verifyMessage: (address, text, signature) => signature === signAs(address, text),
   }

@@ -120,7 +120,7 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     clientId: anyText,
     metadata: anyMetadata,
     invitation: anyText,
-    use: anyVersion,
+    invitationVersion: anyVersion,
     registrationTokenHash: anyHash,
     ...signedByServer,
     side: anySecret,
@@ -128,6 +128,7 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
   'client.amended': fc.record({
     clientId: anyText,
     metadata: anyMetadata,
+    invitationVersion: anyVersion,
     registrationTokenHash: anyHash,
     formerUntilSeconds: orNull(anySeconds),
     ...signedByServer,

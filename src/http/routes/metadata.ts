@@ -1,32 +1,35 @@
 /** `/.well-known/oauth-authorization-server`: authorization server metadata (RFC 8414). */
 import type { FastifyInstance } from 'fastify'
-import type { AuthorizationContext } from '../../authorization-server/context.ts'
+import type { AuthorizationContext, AuthorizationSettings } from '../../authorization-server/context.ts'
 import { grantTypes } from '../../authorization-server/token.ts'
+import { assertionAlgorithms } from '../../oauth/client-assertion.ts'
 
 export function metadataRoute(app: FastifyInstance, { settings }: AuthorizationContext): void {
   app.get('/.well-known/oauth-authorization-server', (_request, reply) =>
-    reply
-      .header('cache-control', 'public, max-age=300')
-      .removeHeader('pragma')
-      .send(metadata(settings.issuer)),
+    reply.header('cache-control', 'public, max-age=300').removeHeader('pragma').send(metadata(settings)),
   )
 }
 
-const secretMethods = ['client_secret_basic', 'client_secret_post']
+/** Of clients that prove themselves. */
+const provenMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
 
 /** Section 2. The issuer is that of the settings: a false Host header changes nothing. */
-const metadata = (issuer: string) => ({
+const metadata = ({ issuer, registration }: AuthorizationSettings) => ({
   issuer,
   authorization_endpoint: `${issuer}/oauth/authorize`,
   token_endpoint: `${issuer}/oauth/token`,
   introspection_endpoint: `${issuer}/oauth/introspect`,
   revocation_endpoint: `${issuer}/oauth/revoke`,
+  ...(registration !== 'off' && { registration_endpoint: `${issuer}/oauth/register` }),
   response_types_supported: ['code'],
   response_modes_supported: ['query'],
   grant_types_supported: grantTypes,
-  token_endpoint_auth_methods_supported: [...secretMethods, 'none'],
-  introspection_endpoint_auth_methods_supported: secretMethods,
-  revocation_endpoint_auth_methods_supported: [...secretMethods, 'none'],
+  token_endpoint_auth_methods_supported: [...provenMethods, 'none'],
+  token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+  introspection_endpoint_auth_methods_supported: provenMethods,
+  introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+  revocation_endpoint_auth_methods_supported: [...provenMethods, 'none'],
+  revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
   code_challenge_methods_supported: ['S256'],
   authorization_response_iss_parameter_supported: true,
   ui_locales_supported: ['en', 'ko'],
