@@ -22,7 +22,18 @@ A secret that is left out is made and printed, once.`
     const items = this.readItems(flags.file, flags['privatekey-file'])
     return this.withAdministrator(flags, async (administrator) => {
       const clients: RegisteredClient[] = []
-      for await (const client of registerClients(administrator, items)) {
+      const registering = registerClients(administrator, items)
+      const next = async () => {
+        try {
+          return await registering.next()
+        } catch (error) {
+          // What was registered before a failure is told all the same: its secrets are shown only now.
+          if (clients.length > 0 && this.jsonEnabled()) this.logJson({ clients })
+          throw error
+        }
+      }
+      for (let it = await next(); !it.done; it = await next()) {
+        const client = it.value
         clients.push(client)
         this.log(`Client created: ${client.clientId}`)
         if (client.discouragedGrantTypes.length > 0)

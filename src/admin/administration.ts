@@ -55,7 +55,8 @@ export const registerClient = (administrator: Administrator, input: unknown): Pr
   submitClient(administrator, parseClientRegistration(input))
 
 /**
- * Registers clients one after the other. All are read first: where one is malformed, none is registered.
+ * Registers clients one after the other. All are looked at first: where one is malformed or there already, none is
+ * registered.
  *
  * @throws ClientMetadataError, ControlError
  */
@@ -63,7 +64,14 @@ export async function* registerClients(
   administrator: Administrator,
   inputs: readonly unknown[],
 ): AsyncGenerator<RegisteredClient> {
-  for (const client of inputs.map(parseClientRegistration)) yield submitClient(administrator, client)
+  const clients = inputs.map(parseClientRegistration)
+  for (const [i, { clientId }] of clients.entries())
+    if (
+      clients.findIndex((other) => other.clientId === clientId) !== i ||
+      (await administrator.connection.operations.client({ clientId }))
+    )
+      throw new ControlError('exists', `the client ${clientId} exists already`)
+  for (const client of clients) yield submitClient(administrator, client)
 }
 
 async function submitClient(
