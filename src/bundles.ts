@@ -60,5 +60,6 @@ export function bundleText({
         ({ station, outcome, about, detail }) =>
           `${outcome === 'proved' ? 'proved' : 'not proved'}: ${stationNames[station]}: ${about}: ${detail}`,
       ),
+    `what came after position ${to} is not in it, and that nothing came is not proved and cannot be`,
   ].join('\n')
 }

@@ -33,7 +33,7 @@ export function limits(stations: readonly Station[]): string[] {
     isServerKnown
       ? 'all of it rests on the server address that you gave: it must come from elsewhere than this receipt'
       : 'all of it rests on the server address, which only the receipt names: give --server ADDRESS as you know it from elsewhere',
-    'times of events are the word of the server; that they were not later is proved by the block, if by anything',
+    'times of events are the word of the server; that an event was there when a block was mined is proved as far as the block has real work and stands on the chain that others follow',
     'that nothing followed, such as a revocation, is not proved and cannot be',
   ]
 }

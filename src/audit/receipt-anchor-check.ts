@@ -48,7 +48,11 @@ export class AnchorStations {
     if (tree && holds('anchor_payload'))
       stations.proved('anchor_payload', about, `it commits to the tree of ${tree.checkpoint.size} events`)
     if (holds('anchor_signature'))
-      stations.proved('anchor_signature', about, `transaction ${evidence.txid} is signed by the server`)
+      stations.proved(
+        'anchor_signature',
+        about,
+        `transaction ${evidence.txid} is signed by ${evidence.signers.filter((it) => this.#addresses.includes(it)).join(', ')}`,
+      )
     if (holds('anchor_branch'))
       stations.proved('anchor_branch', about, `block ${header.hash} holds the transaction`)
     if (holds('block_header')) this.#tellWork(header, about, when)
@@ -92,13 +96,13 @@ export class AnchorStations {
       this.#stations.notProved(
         'block_header',
         about,
-        `anything about time: block ${hash} of ${when} took next to no work, as on a development chain, which proves nothing`,
+        `anything about time: block ${hash}, dated ${when}, took next to no work, as on a development chain, which proves nothing`,
       )
     else
       this.#stations.proved(
         'block_header',
         about,
-        `block ${hash} of ${when} took about 2^${((1n << 256n) / (target + 1n)).toString(2).length - 1} hashes`,
+        `block ${hash}, dated ${when} by who mined it, took about 2^${((1n << 256n) / (target + 1n)).toString(2).length - 1} hashes`,
       )
   }
 
