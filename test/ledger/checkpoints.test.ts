@@ -1,6 +1,6 @@
 /** Signed checkpoints, and the copy outside LevelDB that no other log can stand behind. */
 import { createPublicKey } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Checkpoints, listCheckpoints } from '../../src/ledger/checkpoints.ts'
@@ -9,7 +9,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openCheckpoint } from '../../src/tree/checkpoint.ts'
 import { ed25519PrivateKey } from '../../src/tree/ed25519.ts'
 import { ed25519Signer, ed25519Verifier } from '../../src/tree/signed-note.ts'
-import { openLedger, temporaryFolder } from '../support/ledger.ts'
+import { type Fault, openLedger, temporaryFolder } from '../support/ledger.ts'
 import type { TextEvent } from '../support/text-events.ts'
 
 const origin = 'ledger.example/checkpoints'
@@ -174,5 +174,38 @@ describe('the file outside LevelDB', () => {
   test('that cannot be read is refused, not passed over', async () => {
     const { folder, ledger } = await opened(1)
     expect((await refusal(Checkpoints.open(ledger, folder, origin, signer)))?.code).toBe('unavailable')
+  })
+})
+
+describe('a write that fails while a checkpoint is signed', () => {
+  test.each<Fault>(['not stored', 'stored but not acknowledged'])('of the annex, %s', async (fault) => {
+    const folder = temporaryFolder()
+    const file = join(folder, 'checkpoint')
+    const { ledger, storage } = await openLedger(join(folder, 'ledger'))
+    await grow(ledger, 3)
+    const checkpoints = await Checkpoints.open(ledger, file, origin, signer)
+    storage.faults = [fault]
+    await expect(checkpoints.sign()).rejects.toThrow('injected')
+    // What nobody was told of binds nobody, and holds where it is there.
+    expect(checkpoints.last).toBeUndefined()
+    expect(await sizes(ledger)).toEqual(fault === 'not stored' ? [] : [3])
+    const again = await Checkpoints.open(ledger, file, origin, signer)
+    await grow(ledger, 4)
+    expect((await again.sign())?.checkpoint.size).toBe(4)
+    expect((await checkpoints.sign())?.checkpoint.size).toBe(4)
+    expect((await Checkpoints.open(ledger, file, origin, signer)).last?.checkpoint.size).toBe(4)
+  })
+
+  test('of the file: the next one is written there', async () => {
+    const { folder, ledger, file } = await opened(3)
+    const checkpoints = await Checkpoints.open(ledger, file, origin, signer)
+    await mkdir(join(folder, 'checkpoint.new'))
+    await expect(checkpoints.sign()).rejects.toMatchObject({ code: 'EISDIR' })
+    expect(await sizes(ledger)).toEqual([3])
+    expect((await Checkpoints.open(ledger, file, origin, signer)).last?.checkpoint.size).toBe(3)
+    await rmdir(join(folder, 'checkpoint.new'))
+    expect(await readFile(file, 'utf8').catch(() => 'none')).toBe('none')
+    const signed = await checkpoints.sign()
+    expect(await readFile(file, 'utf8')).toBe(signed?.note)
   })
 })
