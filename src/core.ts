@@ -1,4 +1,5 @@
 /** What a running server and an offline command both stand on: ledger, read models, identity, use cases. */
+import { DevicePolling } from './authorization-server/by-device-code.ts'
 import { ClientKeys } from './authorization-server/client-keys.ts'
 import type { AuthorizationContext } from './authorization-server/context.ts'
 import { DpopProofs } from './authorization-server/dpop.ts'
@@ -93,6 +94,7 @@ export async function openCore(
       },
       secrets: new TokenSecrets(identity.successorKey),
       secretChecker: new SecretChecker(),
+      devicePolling: new DevicePolling(),
       dpop: new DpopProofs(new KeyedHash(identity.nonceKey), settings.dpop, now),
       keys: await SigningKeys.open({
         ledger,

@@ -94,8 +94,10 @@ class Past {
         : client !== undefined
           ? this.#indexed('c', client)
           : this.#scanned()
+    // The index names a stream once; gone through in order, it is seen first at its beginning.
+    const isIndexed = subject !== undefined || client !== undefined
     for await (const { stream, version, type, body } of records) {
-      if (version > 0 || !isAccess(stream)) continue
+      if ((version > 0 && !isIndexed) || !isAccess(stream)) continue
       if (!isOver(decodeEvent(type, body), this.#atMs)) yield stream
     }
   }

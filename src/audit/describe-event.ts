@@ -77,6 +77,11 @@ const words: Words = {
     `${scopesOf(event.scopes)}, ${lifetimeOf(event)} (grant ${id})`,
   'token.refreshed': (event, id) =>
     `refresh token rotated and token issued, ${scopesOf(event.scopes)}, ${lifetimeOf(event)} (grant ${id})`,
+  'device_code.issued': ({ clientId, scopes, expiresAtSeconds }, id) =>
+    `device code issued to client ${clientId}, ${scopesOf(scopes)}, until ${at(expiresAtSeconds)} (grant ${id})`,
+  'device_code.approved': ({ subject, scopes }, id) =>
+    `user ${subject} approved ${scopesOf(scopes)} for a device (grant ${id})`,
+  'device_code.denied': (_, id) => `the device was denied access (grant ${id})`,
   'login.locked': ({ of, failures, untilSeconds, from }) =>
     `${failures} failed attempts for ${of === 'address' ? 'names from one address' : `one ${of}${from === undefined ? '' : ' from one address'}`}: none is looked at until ${at(untilSeconds)}`,
   'login.unlocked': () => 'the pause after failed attempts lifted by the administrator',

@@ -56,11 +56,15 @@ const outOfTerms = (metadata: ClientMetadata, ground: States[StreamKind] | undef
 const isSubset = (part: readonly string[], whole: readonly string[]) =>
   part.every((item) => whole.includes(item))
 
+const isAfterCode = ({ grantType }: EventOf<'token.issued'>): boolean =>
+  grantType === 'authorization_code' || grantType === 'device_code'
+
 function issuing(state: Grant | undefined, event: EventOf<'token.issued'>): string | undefined {
-  if (!state)
-    return event.grantType === 'authorization_code' ? 'a token was issued without a code' : undefined
+  if (!state) return isAfterCode(event) ? 'a token was issued without a code' : undefined
   if (state.ended) return 'a token was issued on a grant that had ended'
-  if (!state.code?.redeemed) return 'a token was issued before its code was redeemed'
+  if (state.device && state.device.status !== 'approved')
+    return 'a token was issued to a device that nobody had approved'
+  if (!state.device && !state.code?.redeemed) return 'a token was issued before its code was redeemed'
   if (state.access) return 'a second token was issued for one redemption'
   if (
     event.clientId !== state.clientId ||
@@ -69,6 +73,12 @@ function issuing(state: Grant | undefined, event: EventOf<'token.issued'>): stri
   )
     return 'the token was issued to another client or user than the code'
   return isSubset(event.scopes, state.scopes) ? undefined : 'the token has scopes that nobody gave'
+}
+
+function decidingDevice(state: Grant | undefined): string | undefined {
+  if (!state?.device) return 'there was no device code to decide upon'
+  if (state.ended) return 'a device code was decided upon after its grant had ended'
+  return state.device.status === 'pending' ? undefined : 'the device code was decided upon before'
 }
 
 function refreshing(state: Grant | undefined, event: EventOf<'token.refreshed'>): string | undefined {
@@ -89,6 +99,7 @@ const keyIsNot = (state: SigningKey | undefined, ...wanted: SigningKeyStatus[]):
   state && wanted.includes(statusOf(state))
     ? undefined
     : `the signing key was ${state ? statusOf(state) : 'not there'}, not ${wanted.join(' or ')}`
+const sessionOf = (id: string): Reference => ({ stream: streamOf.session(id), version: 0 })
 
 const law = <T extends EventType, K extends StreamKind>(_: T, it: Law<T, K>): Law<EventType, StreamKind> =>
   it as unknown as Law<EventType, StreamKind>
@@ -217,11 +228,7 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
   'code.issued': law('code.issued', {
     kind: 'grant',
     broken: firstOfItsStream,
-    references: (event) => [
-      clientOf(event),
-      userOf(event.subject),
-      { stream: streamOf.session(event.session), version: 0 },
-    ],
+    references: (event) => [clientOf(event), userOf(event.subject), sessionOf(event.session)],
   }),
   'code.redeemed': law('code.redeemed', {
     kind: 'grant',
@@ -236,14 +243,28 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
     broken: issuing,
     // After a code they are the code's own, and were looked at there.
     references: (event) =>
-      event.grantType === 'authorization_code'
+      isAfterCode(event)
         ? []
         : [
             clientOf(event),
             ...(event.subject === null ? [] : [userOf(event.subject)]),
-            ...(event.session === undefined ? [] : [{ stream: streamOf.session(event.session), version: 0 }]),
+            ...(event.session === undefined ? [] : [sessionOf(event.session)]),
+            ...(event.parent === undefined ? [] : [{ stream: streamOf.grant(event.parent), version: 0 }]),
           ],
   }),
+  'device_code.issued': law('device_code.issued', {
+    kind: 'grant',
+    broken: firstOfItsStream,
+    references: (event) => [clientOf(event)],
+  }),
+  'device_code.approved': law('device_code.approved', {
+    kind: 'grant',
+    broken: (state: Grant | undefined, { scopes }) =>
+      decidingDevice(state) ??
+      (isSubset(scopes, state!.scopes) ? undefined : 'the device was given scopes that it did not ask for'),
+    references: ({ subject, session }) => [userOf(subject), sessionOf(session)],
+  }),
+  'device_code.denied': law('device_code.denied', { kind: 'grant', broken: decidingDevice }),
   'token.refreshed': law('token.refreshed', { kind: 'grant', broken: refreshing }),
   'login.locked': law('login.locked', { kind: 'attempts' }),
   'login.unlocked': law('login.unlocked', {

@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Event } from '../oauth/events.ts'
 import type { Outbound } from '../outbound/outbound.ts'
 import type { ReadModels } from '../projections/read-models.ts'
+import type { DevicePolling } from './by-device-code.ts'
 import type { ClientKeys } from './client-keys.ts'
 import type { DpopProofs } from './dpop.ts'
 import type { FailureLimits } from './failure-limits.ts'
@@ -39,6 +40,7 @@ export interface AuthorizationContext {
   dpop: DpopProofs
   /** Signs and verifies ID tokens, JWT access tokens and other JWTs of this server. */
   keys: SigningKeys
+  devicePolling: DevicePolling
   /** The way to URLs that clients named. */
   outbound: Outbound
   limits: FailureLimits

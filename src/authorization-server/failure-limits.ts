@@ -22,7 +22,8 @@ import type { AuthorizationContext } from './context.ts'
 import { decideAndAppend } from './decide-and-append.ts'
 import { KeyedHash } from './keyed-hash.ts'
 
-export type ProverKind = 'user' | 'client'
+/** `device`: who types user codes (RFC 8628 section 5.1), by subject. */
+export type ProverKind = 'user' | 'client' | 'device'
 
 /** Who wants to prove to be whom, and from where. */
 export interface Attempt {
@@ -66,7 +67,7 @@ export interface FailureView {
 const keptCounters = 50_000
 /** A longer name is nobody's, but its guesses count. */
 const longestKey = 300
-const refusal = { user: 'invalid_grant', client: 'invalid_client' } as const
+const refusal = { user: 'invalid_grant', client: 'invalid_client', device: 'invalid_request' } as const
 
 export class FailureLimits {
   readonly #context: Pick<AuthorizationContext, 'ledger' | 'models' | 'now'>

@@ -1,5 +1,6 @@
 /** Random tokens, and the successors of refresh tokens. */
-import { randomFillSync } from 'node:crypto'
+import { randomFillSync, randomInt } from 'node:crypto'
+import { userCodeLength, userCodeLetters } from '../oauth/grants/device-code.ts'
 import type { FreshTokens } from '../oauth/grants/token-answer.ts'
 import { formatToken, hashToken, type TokenKind } from '../oauth/token-format.ts'
 import { KeyedHash } from './keyed-hash.ts'
@@ -31,6 +32,19 @@ export class TokenSecrets {
   /** A new identifier of 128 random bits. */
   identifier(): string {
     return this.#random(16).toString('base64url')
+  }
+
+  /** A new user code of the device grant (RFC 8628 section 6.1): 34 random bits, without bias. */
+  userCode(): string {
+    return Array.from(
+      { length: userCodeLength },
+      () => userCodeLetters[randomInt(userCodeLetters.length)],
+    ).join('')
+  }
+
+  /** Keyed, because 34 bits can be guessed from a plain hash. */
+  hashUserCode(code: string): string {
+    return this.#successor.of(`user code ${code}`)
   }
 
   createTokens(): FreshTokens {

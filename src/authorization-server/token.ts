@@ -2,6 +2,7 @@
 import { type Client, mayUse } from '../oauth/client.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import type { TokenAnswer } from '../oauth/grants/token-answer.ts'
+import { byDeviceCode } from './by-device-code.ts'
 import { byPassword } from './by-password.ts'
 import { byTokenExchange } from './by-token-exchange.ts'
 import type { AuthorizationContext } from './context.ts'
@@ -24,6 +25,7 @@ const useCases: ReadonlyMap<string, TokenUseCase> = new Map([
   ['authorization_code', redeem],
   ['client_credentials', issue],
   ['refresh_token', rotate],
+  ['urn:ietf:params:oauth:grant-type:device_code', byDeviceCode],
   ['password', byPassword],
   ['urn:ietf:params:oauth:grant-type:token-exchange', byTokenExchange],
 ])

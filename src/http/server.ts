@@ -8,6 +8,8 @@ import { sendError, wireError } from './replies.ts'
 import { authorizeRoute } from './routes/authorize.ts'
 import { checkTokenRoute } from './routes/check-token.ts'
 import { confirmAccessRoute } from './routes/confirm-access.ts'
+import { deviceRoute } from './routes/device.ts'
+import { deviceAuthorizationRoute } from './routes/device-authorization.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { introspectionRoute } from './routes/introspection.ts'
 import { jwksRoute } from './routes/jwks.ts'
@@ -80,6 +82,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     })
     tokenRoute(programs, context)
     pushedRequestRoute(programs, context)
+    deviceAuthorizationRoute(programs, context)
     introspectionRoute(programs, context)
     checkTokenRoute(programs, context)
     revocationRoute(programs, context)
@@ -98,6 +101,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     confirmAccessRoute(people, context, cookie)
     loginRoute(people, context, cookie, pages)
     logoutRoute(people, context, cookie)
+    deviceRoute(people, context, cookie)
     welcomeRoute(people, context, cookie)
   })
   return app

@@ -210,7 +210,7 @@ interface EventFields {
   }
   /** Too many wrong passwords or secrets: a pause for a name, or for an address. */
   'login.locked': {
-    of: 'user' | 'client' | 'address'
+    of: 'user' | 'client' | 'device' | 'address'
     failures: number
     /** Pauses in a row, this one included. */
     pauses: number
@@ -231,6 +231,26 @@ interface EventFields {
     side: { parameters?: string }
   }
   'request.used': Record<never, never>
+  /** RFC 8628 section 3.2: begins a grant that the resource owner decides upon in a browser. */
+  'device_code.issued': {
+    deviceCodeHash: string
+    /** A keyed hash: a user code is short enough to be guessed from a plain one. */
+    userCodeHash: string
+    clientId: string
+    clientVersion: number
+    scopes: string[]
+    expiresAtSeconds: number
+    resources?: string[]
+  }
+  'device_code.approved': {
+    subject: string
+    session: string
+    scopes: string[]
+    authenticatedAtSeconds?: number
+    acr?: string
+    amr?: string[]
+  }
+  'device_code.denied': Record<never, never>
   /** The grant and every token of it end. `signature` stands where the administrator asked for it. */
   'grant.revoked': { reason: RevocationReason; signedAtSeconds: number | null; signature: string | null }
   /** A key of this server's that will sign tokens; its stream bears its thumbprint (RFC 7638). */
@@ -390,6 +410,23 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
       'jkt:hash?',
     ],
   },
+  'device_code.issued': {
+    code: 128,
+    fields: [
+      'deviceCodeHash:hash',
+      'userCodeHash:hash',
+      'clientId',
+      'clientVersion',
+      'scopes',
+      'expiresAtSeconds',
+      'resources?',
+    ],
+  },
+  'device_code.approved': {
+    code: 129,
+    fields: ['subject', 'session', 'scopes', 'authenticatedAtSeconds?', 'acr?', 'amr?'],
+  },
+  'device_code.denied': { code: 130, fields: [] },
   'grant.revoked': { code: 84, fields: ['reason', 'signedAtSeconds', 'signature'] },
   'login.locked': {
     code: 160,
@@ -433,6 +470,8 @@ export function hashesOf(event: Event): (string | null)[] {
     case 'token.issued':
     case 'token.refreshed':
       return [event.accessTokenHash, event.refreshTokenHash]
+    case 'device_code.issued':
+      return [event.deviceCodeHash, event.userCodeHash]
     case 'session.started':
       return [event.cookieHash]
     case 'request.pushed':

@@ -55,6 +55,13 @@ export interface Grant {
   actor?: Record<string, unknown>
   /** The grant whose token was exchanged for this one. */
   parent?: string
+  /** RFC 8628: how far the resource owner has come; resources are those that were asked for. */
+  device?: {
+    hash: string
+    expiresAtSeconds: number
+    status: 'pending' | 'approved' | 'denied'
+    resources?: string[]
+  }
 }
 
 /** Only what is there: a fold that finds a field left out comes to the same bytes. */
@@ -101,6 +108,40 @@ export function evolveGrant(state: Grant | undefined, { event, timeMs }: Recorde
         ended: null,
         ...kept('authentication', authenticationOf(event)),
       }
+    case 'device_code.issued':
+      return {
+        clientId: event.clientId,
+        clientVersion: event.clientVersion,
+        grantType: 'device_code',
+        subject: null,
+        session: null,
+        scopes: event.scopes,
+        issuedAtSeconds: seconds,
+        code: null,
+        access: null,
+        refresh: null,
+        rotated: null,
+        ended: null,
+        device: {
+          hash: event.deviceCodeHash,
+          expiresAtSeconds: event.expiresAtSeconds,
+          status: 'pending',
+          ...kept('resources', event.resources),
+        },
+      }
+    case 'device_code.approved':
+      return (
+        state?.device && {
+          ...state,
+          subject: event.subject,
+          session: event.session,
+          scopes: event.scopes,
+          device: { ...state.device, status: 'approved' },
+          ...kept('authentication', authenticationOf(event)),
+        }
+      )
+    case 'device_code.denied':
+      return state?.device && { ...state, device: { ...state.device, status: 'denied' } }
     case 'code.redeemed':
       return state && { ...state, code: state.code && { ...state.code, redeemed: true } }
     case 'token.issued': {

@@ -9,6 +9,7 @@ export const tokenPrefixes = {
   access: 'cs_at_',
   refresh: 'cs_rt_',
   session: 'cs_se_',
+  device: 'cs_dc_',
   /** RFC 9126 section 2.2. */
   request: 'urn:ietf:params:oauth:request_uri:',
   /** Initial access token and registration access token (RFC 7591 section 1.2). */

@@ -145,6 +145,8 @@ export const projectRows: Projection<Event> = (recorded, rows, handed) => {
     if (user?.username !== undefined && !user.removed) rows.del(usernameRowKey(user.username))
   }
 
+  // The user of a device comes to its grant later than its client.
+  if (event.type === 'device_code.approved') putHistory(rows, 'u', event.subject, position)
   if (version === 0) {
     if ('clientId' in event && kind === 'grant') putHistory(rows, 'c', event.clientId, position)
     if ('session' in event && event.session !== undefined) putHistory(rows, 's', event.session, position)

@@ -103,6 +103,7 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
       'authentication?',
       'actor?',
       'parent?',
+      'device?',
     ],
     {
       code: nested(
@@ -122,6 +123,7 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
       rotated: positionalCodec(['fromHash:hash', 'atMs'], { atMs: milliseconds }).field,
       ended: nested('reason', 'atSeconds'),
       authentication: nested('atSeconds', 'acr?', 'amr?'),
+      device: nested('hash:hash', 'expiresAtSeconds', 'status', 'resources?'),
     },
   ),
   attempts: flat(['whole', 'pairs'], {

@@ -89,11 +89,20 @@ describe('RFC 8414 section 3: metadata', () => {
       issuer,
       authorization_endpoint: `${issuer}/oauth/authorize`,
       token_endpoint: `${issuer}/oauth/token`,
+      device_authorization_endpoint: `${issuer}/oauth/device_authorization`,
       introspection_endpoint: `${issuer}/oauth/introspect`,
       revocation_endpoint: `${issuer}/oauth/revoke`,
       response_types_supported: ['code'],
       response_modes_supported: ['query'],
-      grant_types_supported: ['authorization_code', 'client_credentials', 'refresh_token'],
+      grant_types_supported: [
+        'authorization_code',
+        'client_credentials',
+        'refresh_token',
+        'urn:ietf:params:oauth:grant-type:device_code',
+        'password',
+        'urn:ietf:params:oauth:grant-type:token-exchange',
+      ],
+      dpop_signing_alg_values_supported: expect.arrayContaining(['ES256', 'EdDSA']),
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
       introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
       revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
@@ -106,7 +115,7 @@ describe('RFC 8414 section 3: metadata', () => {
   test('every endpoint it names is there', async () => {
     const metadata: Record<string, string> = (await routes.http.inject({ url: metadataPath })).json()
     const endpoints = Object.entries(metadata).filter(([name]) => name.endsWith('_endpoint'))
-    expect(endpoints).toHaveLength(4)
+    expect(endpoints).toHaveLength(5)
     for (const [name, endpoint] of endpoints) {
       const response = await routes.http.inject({ method: 'POST', url: new URL(endpoint).pathname })
       expect([404, 405], name).not.toContain(response.statusCode)

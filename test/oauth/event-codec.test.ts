@@ -111,6 +111,9 @@ describe('the format', () => {
       'signing_key.activated': 97,
       'signing_key.replaced': 98,
       'signing_key.retired': 99,
+      'device_code.issued': 128,
+      'device_code.approved': 129,
+      'device_code.denied': 130,
       'login.locked': 160,
       'login.unlocked': 161,
     })

@@ -141,7 +141,7 @@ test('an event before its beginning, or of another stream, makes no state', () =
     session: ['session.started'],
     consent: ['consent.given'],
     server: ['server.opened'],
-    grant: ['code.issued', 'token.issued'],
+    grant: ['code.issued', 'device_code.issued', 'token.issued'],
   }
   const evolvers = {
     client: evolveClient,

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { expect, onTestFinished } from 'vitest'
 import { type AdministrationRequest, administer } from '../../src/authorization-server/administer.ts'
 import { authorize } from '../../src/authorization-server/authorize.ts'
+import { DevicePolling } from '../../src/authorization-server/by-device-code.ts'
 import { ClientKeys } from '../../src/authorization-server/client-keys.ts'
 import type { AuthorizationContext } from '../../src/authorization-server/context.ts'
 import { DpopProofs } from '../../src/authorization-server/dpop.ts'
@@ -91,6 +92,7 @@ export function worldOn<S extends Storage>(storage: S, cacheEntries = 100): Worl
     },
     secrets: new TokenSecrets(Buffer.alloc(32, 5)),
     secretChecker: new SecretChecker(),
+    devicePolling: new DevicePolling(),
     dpop: new DpopProofs(new KeyedHash(Buffer.alloc(32, 6)), { nonceRequired: false }, () => clock.nowMs),
     keys,
     limits: new FailureLimits({ ledger, models, now: () => clock.nowMs }, Buffer.alloc(32, 9)),

@@ -235,6 +235,22 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     },
     { ...audience },
   ),
+  'device_code.issued': withOptional(
+    {
+      deviceCodeHash: anyHash,
+      userCodeHash: anyHash,
+      clientId: anyText,
+      clientVersion: anyVersion,
+      scopes: anyTexts,
+      expiresAtSeconds: anySeconds,
+    },
+    { resources: anyTexts },
+  ),
+  'device_code.approved': withOptional(
+    { subject: anyText, session: anyText, scopes: anyTexts },
+    { ...authentication },
+  ),
+  'device_code.denied': fc.constant({}),
   'login.locked': withOptional(
     {
       of: fc.constantFrom('user', 'client', 'address'),

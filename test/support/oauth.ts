@@ -27,7 +27,12 @@ export const sampleTokens = (name: string): FreshTokens => ({
 
 export const sampleMetadata = (changes: Partial<ClientMetadata> = {}): ClientMetadata => ({
   authenticationMethod: 'client_secret_basic',
-  grantTypes: ['authorization_code', 'client_credentials', 'refresh_token'],
+  grantTypes: [
+    'authorization_code',
+    'client_credentials',
+    'refresh_token',
+    'urn:ietf:params:oauth:grant-type:device_code',
+  ],
   redirectUris: ['https://client.example/callback'],
   scopes: ['read', 'write'],
   authorities: ['ROLE_CLIENT'],

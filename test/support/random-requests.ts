@@ -3,6 +3,13 @@ import fc from 'fast-check'
 import { administer } from '../../src/authorization-server/administer.ts'
 import { decideConsent } from '../../src/authorization-server/authorize.ts'
 import { decideAndAppend } from '../../src/authorization-server/decide-and-append.ts'
+import {
+  authorizeDevice,
+  type DeviceAnswer,
+  decideDevice,
+  deviceGrantType,
+  findDevice,
+} from '../../src/authorization-server/device.ts'
 import { endSession } from '../../src/authorization-server/end.ts'
 import { expireSessions } from '../../src/authorization-server/expire-sessions.ts'
 import { logOut } from '../../src/authorization-server/log-out.ts'
@@ -51,6 +58,9 @@ const kinds = [
   'tell a client',
   'rotate keys',
   'lift a pause',
+  'connect a device',
+  'decide on a device',
+  'poll',
   'wait',
 ] as const
 
@@ -67,6 +77,7 @@ export interface Holdings {
   access: string[]
   refresh: string[]
   cookies: string[]
+  devices: DeviceAnswer[]
 }
 
 /** Mostly requests for what there is: few registrations, many redemptions and rotations. */
@@ -79,7 +90,13 @@ export const anyRequest: fc.Arbitrary<RandomRequest> = fc.record({
   other: fc.nat(7),
 })
 
-export const emptyHoldings = (): Holdings => ({ codes: [], access: [], refresh: [], cookies: [] })
+export const emptyHoldings = (): Holdings => ({
+  codes: [],
+  access: [],
+  refresh: [],
+  cookies: [],
+  devices: [],
+})
 
 const clientIds = ['one', 'two']
 const names = ['alice', 'bob']
@@ -202,6 +219,25 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
         signature: '',
       } as const
       if (stream !== undefined) await administrate(revoked, stream)
+      return
+    }
+    case 'connect a device':
+      if (client && !client.removed) holdings.devices.push(await authorizeDevice(context, client, {}))
+      return
+    case 'decide on a device': {
+      const device = holdings.devices.at(-1)
+      if (!user || !device) return
+      const live = browserOf(user)
+      const question = await findDevice(context, device.user_code, live, '::1')
+      if (question) await decideDevice(context, question, live, (pick + other) % 2 === 0 ? undefined : ['read'])
+      return
+    }
+    case 'poll': {
+      if (!client || client.removed) return
+      const device_code = holdings.devices.at(-1 - (other % 2))?.device_code ?? ''
+      const answer = await requestToken(context, client, { grant_type: deviceGrantType, device_code })
+      holdings.access.push(answer.access_token)
+      if (answer.refresh_token !== undefined) holdings.refresh.push(answer.refresh_token)
       return
     }
     case 'guess':

@@ -32,6 +32,19 @@ ${about !== undefined && html`<span class="about" id="${aboutId}"><bdi>${about}<
 `
 }
 
+/** The scopes that are asked for, each with a box that is ticked at first. */
+export function scopeChoices(scopes: ConsentPage['scopes'], language: Language, isFailed: boolean): Html {
+  const text = texts[language].consent
+  if (scopes.length === 0) return html`<p>${text.noScopes}</p>`
+  const describedBy = isFailed ? `${failureId} scopes-hint` : 'scopes-hint'
+  return html`<fieldset${attributes({ 'aria-describedby': describedBy })}>
+<legend>${text.scopes}</legend>
+<span class="small" id="scopes-hint">${text.scopesHint}</span>
+<ul class="scopes">
+${scopes.map((scope, index) => scopeChoice(scope, index, texts[language].scopes))}</ul>
+</fieldset>`
+}
+
 /** The approving button is the first of the form, so Enter on a ticked box approves what is ticked; nothing has the focus at first. */
 export function consentPage(options: ConsentPage): string {
   const { language, error, description } = options
@@ -48,16 +61,7 @@ ${description !== undefined && html`<dt>${text.description}</dt><dd class="plain
 <dt>${text.returnsTo}</dt><dd>${name(options.redirectHost)}</dd>
 </dl>
 <form method="post" action="${options.action}">
-${hiddenFields({ ...options.hidden, _csrf: options.csrfToken })}${
-  options.scopes.length === 0
-    ? html`<p>${text.noScopes}</p>`
-    : html`<fieldset${attributes({ 'aria-describedby': error === undefined ? 'scopes-hint' : `${failureId} scopes-hint` })}>
-<legend>${text.scopes}</legend>
-<span class="small" id="scopes-hint">${text.scopesHint}</span>
-<ul class="scopes">
-${options.scopes.map((scope, index) => scopeChoice(scope, index, texts[language].scopes))}</ul>
-</fieldset>`
-}
+${hiddenFields({ ...options.hidden, _csrf: options.csrfToken })}${scopeChoices(options.scopes, language, error !== undefined)}
 <p class="small">${text.warning(name(options.redirectHost))}</p>
 <div class="actions">
 <button type="submit" name="decision" value="approve">${text.approve}</button>

@@ -40,6 +40,21 @@ export interface Texts {
     readonly lead: (host: Html) => Html
     readonly submit: string
   }
+  readonly device: {
+    readonly title: string
+    readonly lead: string
+    readonly code: string
+    readonly submit: string
+    readonly wrong: string
+    readonly askTitle: string
+    readonly ask: (client: Html) => Html
+    readonly shown: string
+    readonly warning: string
+    readonly approvedTitle: string
+    readonly approved: string
+    readonly deniedTitle: string
+    readonly denied: string
+  }
   readonly scopes: Readonly<
     Record<'read' | 'write' | 'openid' | 'profile' | 'email' | 'offline_access', ScopeText>
   >
@@ -120,6 +135,22 @@ const en: Texts = {
     title: 'Going back',
     lead: (host) => html`You are being taken back to ${host}.`,
     submit: 'Continue',
+  },
+  device: {
+    title: 'Connect a device',
+    lead: 'Enter the code that the device shows.',
+    code: 'Code',
+    submit: 'Continue',
+    wrong: 'This code is not known, or it has expired. Compare it with what the device shows.',
+    askTitle: 'Connect this device?',
+    ask: (client) => html`A device with ${client} asks for access to your account.`,
+    shown: 'Code on the device',
+    warning:
+      'Allow only if you have the device before you and it shows this very code. Nobody who calls or writes to you needs it.',
+    approvedTitle: 'The device is connected',
+    approved: 'Go back to the device. You can close this page.',
+    deniedTitle: 'The device was not connected',
+    denied: 'It was given nothing. You can close this page.',
   },
   scopes: {
     read: { title: 'Read your data', about: 'See what the service holds for you. Nothing can be changed.' },
@@ -208,6 +239,22 @@ const ko: Texts = {
     title: '돌아가는 중',
     lead: (host) => html`${host} 주소로 돌아갑니다.`,
     submit: '계속',
+  },
+  device: {
+    title: '기기 연결',
+    lead: '기기에 표시된 코드를 입력하세요.',
+    code: '코드',
+    submit: '계속',
+    wrong: '알 수 없거나 만료된 코드입니다. 기기에 표시된 코드와 비교해 주세요.',
+    askTitle: '이 기기를 연결할까요?',
+    ask: (client) => html`${client} 기기에서 회원님의 계정에 대한 접근 권한을 요청합니다.`,
+    shown: '기기에 표시된 코드',
+    warning:
+      '기기가 눈앞에 있고 바로 이 코드가 표시된 경우에만 허용하세요. 전화나 메시지로 코드를 요구하는 사람에게는 알려 주지 마세요.',
+    approvedTitle: '기기가 연결되었습니다',
+    approved: '기기로 돌아가세요. 이 페이지는 닫아도 됩니다.',
+    deniedTitle: '기기를 연결하지 않았습니다',
+    denied: '아무 권한도 주지 않았습니다. 이 페이지는 닫아도 됩니다.',
   },
   scopes: {
     read: { title: '데이터 조회', about: '서비스에 보관된 회원님의 데이터를 봅니다. 변경할 수는 없습니다.' },

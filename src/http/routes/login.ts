@@ -4,8 +4,10 @@ import { describeRequest } from '../../authorization-server/authorize.ts'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
 import { authenticateUser, findSession, startSession } from '../../authorization-server/session.ts'
 import { OAuthError } from '../../oauth/errors.ts'
+import { matchesRedirectUri } from '../../oauth/redirect-uri.ts'
 import { isUsername, type User } from '../../oauth/user.ts'
-import { authorizeParameters, parseAuthorizePath } from '../authorize-path.ts'
+import { authorizeParameters } from '../authorize-path.ts'
+import { parseContinuePath } from '../continue-path.ts'
 import { languageOf, type PageSettings, sendPage } from '../html-pages.ts'
 import { loginPage } from '../pages/login.ts'
 import { parameters } from '../parameters.ts'
@@ -40,7 +42,7 @@ export function loginRoute(
   }
 
   app.get('/login', (request, reply) =>
-    form(request, reply, parseAuthorizePath(parameters(request.query).continue)),
+    form(request, reply, parseContinuePath(parameters(request.query).continue)),
   )
 
   /** A page of an allowed origin may post without this site's token: its origin is the proof. */
@@ -49,7 +51,7 @@ export function loginRoute(
 
   app.post('/login', { preHandler: protect }, async (request, reply) => {
     const { username, password, continue: continued } = parameters(request.body)
-    const continueTo = parseAuthorizePath(continued ?? cookie.readContinue(request))
+    const continueTo = parseContinuePath(continued ?? cookie.readContinue(request))
     let user: User | undefined
     try {
       if (username !== undefined && password !== undefined)

@@ -1,6 +1,7 @@
 /** `/.well-known/oauth-authorization-server`: authorization server metadata (RFC 8414). */
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationContext, AuthorizationSettings } from '../../authorization-server/context.ts'
+import { proofAlgorithms } from '../../authorization-server/dpop.ts'
 import { grantTypes } from '../../authorization-server/token.ts'
 import { assertionAlgorithms } from '../../oauth/client-assertion.ts'
 
@@ -18,6 +19,7 @@ const metadata = ({ issuer, registration }: AuthorizationSettings) => ({
   issuer,
   authorization_endpoint: `${issuer}/oauth/authorize`,
   token_endpoint: `${issuer}/oauth/token`,
+  device_authorization_endpoint: `${issuer}/oauth/device_authorization`,
   introspection_endpoint: `${issuer}/oauth/introspect`,
   revocation_endpoint: `${issuer}/oauth/revoke`,
   ...(registration !== 'off' && { registration_endpoint: `${issuer}/oauth/register` }),
@@ -30,6 +32,7 @@ const metadata = ({ issuer, registration }: AuthorizationSettings) => ({
   introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
   revocation_endpoint_auth_methods_supported: [...provenMethods, 'none'],
   revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+  dpop_signing_alg_values_supported: proofAlgorithms,
   code_challenge_methods_supported: ['S256'],
   authorization_response_iss_parameter_supported: true,
   ui_locales_supported: ['en', 'ko'],
