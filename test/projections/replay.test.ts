@@ -15,9 +15,14 @@ import { eventCodec, openWorld, type World } from '../support/authorization.ts'
 import { eventTypes } from '../support/event-arbitraries.ts'
 import { anyRequest, emptyHoldings, perform } from '../support/random-requests.ts'
 
-const some = ['register client', 'register user', 'consent', 'redeem'].flatMap((kind) =>
-  [0, 1].map((pick) => ({ kind, pick, other: pick }) as const),
-) as never[]
+const some = [
+  'register client',
+  'register user',
+  'consent',
+  'redeem',
+  'connect a device',
+  'decide on a device',
+].flatMap((kind) => [0, 1].map((pick) => ({ kind, pick, other: pick }) as const)) as never[]
 
 /** All rows on disk, as hex. */
 async function liveRows({ storage }: World): Promise<Map<string, string>> {

@@ -229,7 +229,7 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
       if (!user || !device) return
       const live = browserOf(user)
       const question = await findDevice(context, device.user_code, live, '::1')
-      if (question) await decideDevice(context, question, live, (pick + other) % 2 === 0 ? undefined : ['read'])
+      if (question) await decideDevice(context, question, live, pick % 2 === 0 ? undefined : ['read'])
       return
     }
     case 'poll': {
