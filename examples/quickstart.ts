@@ -9,7 +9,9 @@ import { join } from 'node:path'
 import * as client from 'openid-client'
 import { type Administrator, registerClient, registerUser } from '../src/admin/administration.ts'
 import { type Connection, connectTo } from '../src/admin/connection.ts'
+import { FormBrowser } from '../src/admin/form-browser.ts'
 import { administratorKey, createKeys } from '../src/admin/keys.ts'
+import { LoadedPage } from '../src/admin/loaded-page.ts'
 import { isConfirmed } from '../src/anchor/anchor.ts'
 import { listAnchors } from '../src/anchor/anchor-store.ts'
 import type { App } from '../src/app.ts'
@@ -27,8 +29,6 @@ import { monitorScreen } from '../src/terminal/monitor-screen.ts'
 import { appearanceOf } from '../src/terminal/output.ts'
 import { progressLine } from '../src/terminal/progress.ts'
 import { verificationText } from '../src/verification-text.ts'
-import { FormBrowser } from './form-browser.ts'
-import { LoadedPage } from './loaded-page.ts'
 
 const callback = 'http://127.0.0.1:8888/callback'
 const isInteractive = process.stdin.isTTY === true && !process.argv.includes('--exit')
@@ -107,7 +107,7 @@ async function signOn(
     code_challenge_method: 'S256',
   })
   const [alice] = fixture('users.json')
-  const browser = new FormBrowser(callback)
+  const browser = new FormBrowser((url) => url.href.startsWith(callback))
   let page = await browser.open(url)
   if (page instanceof LoadedPage)
     page = await browser.submit(page, {

@@ -2,7 +2,7 @@
 import type { FailureView } from '../authorization-server/failure-limits.ts'
 import type { Client } from '../oauth/client.ts'
 import type { User } from '../oauth/user.ts'
-import type { SigningKeyView, TokenView } from './operations.ts'
+import type { CodeView, SigningKeyView, TokenView } from './operations.ts'
 
 export type Block = Record<string, string | string[]>
 
@@ -90,3 +90,34 @@ export function keyLine({ key, status }: SigningKeyView): KeyLine {
 /** One line a key: thumbprint, algorithm, status, since when. */
 export const keyText = ({ kid, algorithm, status, since, until }: KeyLine): string =>
   `${kid}  ${algorithm.padEnd(5)}  ${status.padEnd(8)}  since ${since}${until === undefined ? '' : ` until ${until}`}`
+
+/** What stands behind a code. A token is known by its hash alone. */
+export function codeBlock({ grant, client, user }: CodeView): Block {
+  const { code, access, scopes, clientId, issuedAtSeconds, ended } = grant
+  const at = (seconds: number) => new Date(seconds * 1000).toISOString()
+  const resources = code?.resources ?? client?.metadata.resourceIds ?? []
+  return {
+    AccessTokenValue: access ? `SHA-256 ${access.hash}` : '',
+    Authorities: user?.authorities ?? [],
+    ClientId: clientId,
+    Details: pairs({
+      issued: at(issuedAtSeconds),
+      ...(code && { expires: at(code.expiresAtSeconds), redeemed: String(code.redeemed) }),
+      ...(ended && { ended: `${at(ended.atSeconds)} (${ended.reason})` }),
+    }),
+    RedirectUri: code?.redirectUri ?? '',
+    RequestParameters: pairs({
+      response_type: 'code',
+      client_id: clientId,
+      ...(code?.redirectUriSent && { redirect_uri: code.redirectUri }),
+      scope: scopes.join(' '),
+      ...(code?.challenge != null && { code_challenge: code.challenge, code_challenge_method: 'S256' }),
+      ...(code?.nonce !== undefined && { nonce: code.nonce }),
+      ...(code?.resources && { resource: code.resources.join(' ') }),
+    }),
+    ResourceIds: resources,
+    RolesOfAuthorities: user?.authorities ?? [],
+    Scope: scopes,
+    UserPrinciple: user?.username ?? grant.subject ?? '',
+  }
+}

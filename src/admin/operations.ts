@@ -5,6 +5,7 @@
 import { type AdministrationRequest, administer } from '../authorization-server/administer.ts'
 import type { AuthorizationContext } from '../authorization-server/context.ts'
 import type { FailureView, ProverKind } from '../authorization-server/failure-limits.ts'
+import { ownerOf } from '../authorization-server/owner.ts'
 import { grantStreamOf } from '../authorization-server/revoke.ts'
 import type { Sealed } from '../ledger/segments/sealer.ts'
 import type { Registration } from '../ledger/segments/segments.ts'
@@ -13,7 +14,7 @@ import type { SigningAlgorithm } from '../oauth/client-metadata.ts'
 import { streamOf } from '../oauth/events.ts'
 import { type Grant, isAccessTokenLive } from '../oauth/grant.ts'
 import { type SigningKey, type SigningKeyStatus, statusOf } from '../oauth/signing-key.ts'
-import { hashToken } from '../oauth/token-format.ts'
+import { hashToken, isToken } from '../oauth/token-format.ts'
 import type { User } from '../oauth/user.ts'
 import type { Monitor } from '../projections/monitor.ts'
 
@@ -48,6 +49,13 @@ export interface SigningKeyView {
   status: SigningKeyStatus
 }
 
+/** An authorization code: its grant, and those it was given by and to. */
+export interface CodeView {
+  grant: Grant
+  client: Client | null
+  user: User | null
+}
+
 export interface Operations {
   status(input: Record<string, never>): ServerStatus
   monitor(input: Record<string, never>): Monitor
@@ -63,6 +71,7 @@ export interface Operations {
   /** All who bear the name or bore it, removed users too, as far as they are not erased. */
   bearers(input: { username: string }): Promise<{ subject: string; removed: boolean }[]>
   token(input: { token: string }): TokenView | null
+  code(input: { code: string }): CodeView | null
   /** Moves events from before a time into segments; null: from before the time that the settings say. */
   seal(input: { beforeMs: number | null }): Promise<Sealed>
   segments(input: Record<string, never>): readonly Registration[]
@@ -126,6 +135,16 @@ export function createOperations({
       for await (const user of models.list('user'))
         if (user.username === name) bearers.push({ subject: user.subject, removed: user.removed })
       return bearers
+    },
+    code({ code }) {
+      const stream = isToken('code', code) ? models.streamOf(hashToken(code)) : undefined
+      const grant = stream === undefined ? undefined : models.load('grant', stream).state
+      if (!grant) return null
+      return {
+        grant,
+        client: models.load('client', streamOf.client(grant.clientId)).state ?? null,
+        user: ownerOf(context, grant) ?? null,
+      }
     },
     token({ token }) {
       const stream = grantStreamOf(context, token)

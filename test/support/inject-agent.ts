@@ -1,6 +1,6 @@
 /** A visitor with a cookie jar, whose requests are injected into the server. */
 import type { FastifyInstance } from 'fastify'
-import { LoadedPage } from '../../examples/loaded-page.ts'
+import { LoadedPage } from '../../src/admin/loaded-page.ts'
 import { type Form, formText, issuer, type Response } from './http-routes.ts'
 
 const formType = 'application/x-www-form-urlencoded'

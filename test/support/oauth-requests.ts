@@ -1,8 +1,8 @@
 /** Requests of an OAuth client and of a person at a real server, and the sample client and user they need. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { FormBrowser } from '../../examples/form-browser.ts'
-import { LoadedPage } from '../../examples/loaded-page.ts'
+import { FormBrowser } from '../../src/admin/form-browser.ts'
+import { LoadedPage } from '../../src/admin/loaded-page.ts'
 import type { TestServer } from './server.ts'
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/quickstart/${name}`, import.meta.url))
@@ -95,7 +95,7 @@ export async function isActive(
 /** The sample user logs in and approves; the client redeems the code. */
 export async function signOn(url: string): Promise<TokenAnswer> {
   const redirectUri = sampleClient.registeredRedirectUris[1]!
-  const browser = new FormBrowser(redirectUri)
+  const browser = new FormBrowser((url) => url.href.startsWith(redirectUri))
   const request = new URL('/oauth/authorize', url)
   request.search = new URLSearchParams({
     response_type: 'code',

@@ -3,7 +3,11 @@ import type { FastifyInstance } from 'fastify'
 import type { AuthorizationContext, AuthorizationSettings } from '../../authorization-server/context.ts'
 import { proofAlgorithms } from '../../authorization-server/dpop.ts'
 import { grantTypes } from '../../authorization-server/token.ts'
+import { authenticationClasses } from '../../oauth/authentication-context.ts'
+import { prompts } from '../../oauth/authentication-request.ts'
 import { assertionAlgorithms } from '../../oauth/client-assertion.ts'
+import { responseModes, responseTypes } from '../../oauth/response-type.ts'
+import { pushedRequestPath } from './pushed-request.ts'
 
 export function metadataRoute(app: FastifyInstance, { settings }: AuthorizationContext): void {
   app.get('/.well-known/oauth-authorization-server', (_request, reply) =>
@@ -15,7 +19,7 @@ export function metadataRoute(app: FastifyInstance, { settings }: AuthorizationC
 const provenMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
 
 /** Section 2. The issuer is that of the settings: a false Host header changes nothing. */
-const metadata = ({ issuer, registration }: AuthorizationSettings) => ({
+const metadata = ({ issuer, registration, pushedRequestsOnly }: AuthorizationSettings) => ({
   issuer,
   authorization_endpoint: `${issuer}/oauth/authorize`,
   token_endpoint: `${issuer}/oauth/token`,
@@ -23,8 +27,10 @@ const metadata = ({ issuer, registration }: AuthorizationSettings) => ({
   introspection_endpoint: `${issuer}/oauth/introspect`,
   revocation_endpoint: `${issuer}/oauth/revoke`,
   ...(registration !== 'off' && { registration_endpoint: `${issuer}/oauth/register` }),
-  response_types_supported: ['code'],
-  response_modes_supported: ['query'],
+  pushed_authorization_request_endpoint: `${issuer}${pushedRequestPath}`,
+  require_pushed_authorization_requests: pushedRequestsOnly,
+  response_types_supported: responseTypes,
+  response_modes_supported: responseModes,
   grant_types_supported: grantTypes,
   token_endpoint_auth_methods_supported: [...provenMethods, 'none'],
   token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
@@ -36,4 +42,9 @@ const metadata = ({ issuer, registration }: AuthorizationSettings) => ({
   code_challenge_methods_supported: ['S256'],
   authorization_response_iss_parameter_supported: true,
   ui_locales_supported: ['en', 'ko'],
+  prompt_values_supported: prompts,
+  acr_values_supported: authenticationClasses,
+  claims_parameter_supported: true,
+  request_parameter_supported: false,
+  request_uri_parameter_supported: false,
 })

@@ -1,13 +1,15 @@
 /** A browser small enough to read: cookies, redirects, and forms filled in by the names of their fields. */
 import { LoadedPage } from './loaded-page.ts'
 
+const mostHops = 20
+
 export class FormBrowser {
   readonly #cookies = new Map<string, string>()
-  readonly #stopAt: string
+  readonly #isEnd: (url: URL) => boolean
 
-  /** @param stopAt redirects to addresses that begin so are not followed but returned: the client's callback */
-  constructor(stopAt: string) {
-    this.#stopAt = stopAt
+  /** @param isEnd redirects to such addresses are not followed but returned: the client's callback */
+  constructor(isEnd: (url: URL) => boolean) {
+    this.#isEnd = isEnd
   }
 
   open(url: URL | string): Promise<LoadedPage | URL> {
@@ -22,7 +24,7 @@ export class FormBrowser {
     return this.#request(form.action, body)
   }
 
-  async #request(url: URL, body?: URLSearchParams): Promise<LoadedPage | URL> {
+  async #request(url: URL, body?: URLSearchParams, hops = 0): Promise<LoadedPage | URL> {
     const answer = await fetch(url, {
       redirect: 'manual',
       headers: { cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
@@ -37,6 +39,8 @@ export class FormBrowser {
     if (location === null) return new LoadedPage(url, answer.status, await answer.text())
     await answer.body?.cancel()
     const next = new URL(location, url)
-    return next.href.startsWith(this.#stopAt) ? next : this.#request(next)
+    if (this.#isEnd(next)) return next
+    if (hops === mostHops) throw new Error(`redirected more than ${mostHops} times`)
+    return this.#request(next, undefined, hops + 1)
   }
 }
