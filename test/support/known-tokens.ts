@@ -1,6 +1,6 @@
 /** A load of OAuth requests that keeps account of what it was answered, and of what it cannot know. */
-import { FormBrowser } from '../../examples/form-browser.ts'
-import { LoadedPage } from '../../examples/loaded-page.ts'
+import { FormBrowser } from '../../src/admin/form-browser.ts'
+import { LoadedPage } from '../../src/admin/loaded-page.ts'
 import { type ClientSecret, isActive, postForm, requestToken, type TokenAnswer } from './oauth-requests.ts'
 
 export const client: ClientSecret & Record<string, unknown> = {
@@ -33,7 +33,7 @@ export function randomOf(seed: number): Random {
 
 export class KnownTokens {
   readonly tokens = new Map<string, Knowledge>()
-  readonly #browser = new FormBrowser(redirectUri)
+  readonly #browser = new FormBrowser((url) => url.href.startsWith(redirectUri))
   readonly #families: TokenAnswer[] = []
   readonly #random: Random
 
