@@ -225,7 +225,7 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
       if (client && !client.removed) holdings.devices.push(await authorizeDevice(context, client, {}))
       return
     case 'decide on a device': {
-      const device = holdings.devices.at(-1)
+      const device = holdings.devices.at(-1 - (pick % 2))
       if (!user || !device) return
       const live = browserOf(user)
       const question = await findDevice(context, device.user_code, live, '::1')
