@@ -24,7 +24,7 @@ export const codec = { encode: encodeEvent, decode: decodeEvent }
 export const startMs = Date.UTC(2026, 10, 2, 10, 0, 0)
 export const administrator = testKey('administrator')
 export const server = testKey('server')
-const salt = Buffer.alloc(32, 9)
+export const salt = Buffer.alloc(32, 9)
 const checkpointKey = ed25519PrivateKey(Buffer.alloc(32, 7))
 
 const roots: string[] = []
