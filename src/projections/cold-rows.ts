@@ -25,6 +25,7 @@ const ends: { readonly [K in StreamKind]?: (state: States[K]) => number } = {
       access?.expiresAtSeconds ?? 0,
       refresh?.expiresAtSeconds ?? 0,
     ),
+  assertion: ({ expiresAtSeconds }) => expiresAtSeconds,
   session: ({ endedAtSeconds, expiresAtSeconds }) => endedAtSeconds ?? expiresAtSeconds,
 }
 
