@@ -2,7 +2,7 @@
  * The bytes of a segment file, version 1: an immutable sorted table of entries (docs/formats.md).
  *
  *     header    8   "CSOSEG01"
- *     blocks        raw deflate (RFC 1951) each, of entries in key order
+ *     blocks        brotli (RFC 7932) each, of entries in key order
  *     index         a row for each block: offset(6) length(4) CRC-32 of its bytes(4) length of its first key(2) first key
  *     filter        lines of 64 bytes (filter.ts)
  *     trailer 128   see `Trailer`
@@ -16,7 +16,7 @@ import type { Entry } from '../storage.ts'
 
 export const segmentHeader: Buffer = Buffer.from('CSOSEG01')
 export const trailerBytes = 128
-/** Deflate looks back 32 KiB; a point read undoes one block. */
+/** A point read undoes one block. */
 export const blockBytes = 32 << 10
 
 export interface Trailer {

@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, read, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { crc32, inflateRaw, inflateRawSync } from 'node:zlib'
+import { brotliDecompress, brotliDecompressSync, crc32 } from 'node:zlib'
 import QuickLRU from 'quick-lru'
 import { LedgerError } from '../errors.ts'
 import type { Entry, Range } from '../storage.ts'
@@ -10,7 +10,7 @@ import { type FilterHash, lineBytes, lineOf, mayContain } from './filter.ts'
 import { decodeBlock, decodeTrailer, segmentHeader, type Trailer, trailerBytes } from './format.ts'
 import { segmentName } from './write-segment.ts'
 
-const inflate = promisify<Buffer, Buffer>(inflateRaw)
+const decompress = promisify<Buffer, Buffer>(brotliDecompress)
 const readAt = promisify(read)
 
 /** Blocks that were decoded for point reads, of all segments of a ledger. */
@@ -156,7 +156,7 @@ export class SegmentFile {
       throw this.#unreadable(cause)
     })
     if (bytesRead !== length || crc32(bytes) !== checksum) throw this.#altered(block)
-    const raw = await inflate(bytes).catch(() => undefined)
+    const raw = await decompress(bytes).catch(() => undefined)
     if (!raw) throw this.#altered(block)
     return this.#decode(block, raw)
   }
@@ -207,7 +207,7 @@ export class SegmentFile {
     if (crc32(bytes) !== checksum) throw this.#altered(block)
     let raw: Buffer
     try {
-      raw = inflateRawSync(bytes)
+      raw = brotliDecompressSync(bytes)
     } catch {
       throw this.#altered(block)
     }

@@ -1,0 +1,54 @@
+/** `kill -9` while tokens are issued and sealed: nothing is lost, nothing is there twice, and the rest is sealed later. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { decodePosition, rangeOf, rowKey, streamKey } from '../../../src/ledger/layout.ts'
+import { hashToken } from '../../../src/oauth/token-format.ts'
+import { tokenRowKey } from '../../../src/projections/rows.ts'
+import { checkTree, temporaryFolder } from '../../support/ledger.ts'
+import { openSealedWorld, placesIn } from '../../support/sealing.ts'
+
+const program = fileURLToPath(new URL('./killed-sealer.ts', import.meta.url))
+
+async function runAndKill(folder: string, count: number): Promise<string[]> {
+  const child = spawn(process.execPath, ['--import', 'tsx', program, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const closed = once(child, 'close')
+  const lines: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line)
+    if (lines.length === count) child.kill('SIGKILL')
+  }
+  expect(await closed).toEqual([null, 'SIGKILL'])
+  return lines
+}
+
+test('after each of several kills', async () => {
+  const folder = temporaryFolder()
+  const acknowledged: string[] = []
+  for (const count of [20, 61, 150, 333]) {
+    acknowledged.push(...(await runAndKill(folder, count)))
+    const world = await openSealedWorld(folder)
+    const { storage, ledger, sealer } = world
+    await checkTree(ledger)
+    for (const line of acknowledged) {
+      const [position, stream, token] = line.split(' ') as [string, string, string]
+      expect(decodePosition(storage.get(streamKey(stream, 0))!)).toBe(Number(position))
+      expect(storage.get(rowKey(tokenRowKey(hashToken(token))))?.toString()).toBe(stream)
+    }
+    await sealer.run(5000)
+    await checkTree(ledger)
+    expect(storage.segments.list.every(({ registration }) => registration.isCleared)).toBe(true)
+    for (const kind of ['event', 'stream', 'row'] as const)
+      for await (const [key] of storage.hot.entries(rangeOf(kind))) expect.unreachable(`${kind} ${key}`)
+    expect(readdirSync(placesIn(folder).segments).sort()).toEqual(
+      storage.segments.list.map(({ file }) => file.name).sort(),
+    )
+    await sealer.stop()
+    await ledger.close()
+  }
+})

@@ -1,0 +1,45 @@
+/** Issues tokens and seals what is over, without end, and tells of each token once it is acknowledged. */
+import { TokenSecrets } from '../../../src/authorization-server/token-secrets.ts'
+import { Ledger } from '../../../src/ledger/ledger.ts'
+import { Sealer } from '../../../src/ledger/segments/sealer.ts'
+import { decodeEvent, encodeEvent } from '../../../src/oauth/event-codec.ts'
+import { type Event, streamOf } from '../../../src/oauth/events.ts'
+import { coldRows } from '../../../src/projections/cold-rows.ts'
+import { projectRows } from '../../../src/projections/rows.ts'
+import { openPlaces } from '../../support/sealing.ts'
+
+const [folder] = process.argv.slice(2) as [string]
+const storage = await openPlaces(folder)
+const ledger = new Ledger<Event>(storage, { encode: encodeEvent, decode: decodeEvent }, projectRows)
+const secrets = new TokenSecrets(Buffer.alloc(32, 1))
+const sealer = new Sealer({ ledger, storage, coldRows, segmentEvents: 16 })
+
+async function issueForEver(): Promise<never> {
+  for (;;) {
+    const { token, hash } = secrets.create('access')
+    const issued: Event = {
+      type: 'token.issued',
+      grantType: 'client_credentials',
+      clientId: 'client',
+      clientVersion: 0,
+      subject: null,
+      scopes: [],
+      accessTokenHash: hash,
+      accessExpiresAtSeconds: 1,
+      refreshTokenHash: null,
+      refreshExpiresAtSeconds: null,
+    }
+    const stream = streamOf.grant(secrets.identifier())
+    const [recorded] = await ledger.append(stream, 0, [issued], 1000)
+    process.stdout.write(`${recorded!.position} ${stream} ${token}\n`)
+  }
+}
+
+async function sealForEver(): Promise<never> {
+  for (;;) {
+    await sealer.run(5000)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+await Promise.all([issueForEver(), issueForEver(), issueForEver(), sealForEver()])
