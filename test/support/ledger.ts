@@ -7,7 +7,7 @@ import type { RecordedEvent } from '../../src/ledger/codec.ts'
 import { eventKey } from '../../src/ledger/layout.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { logSize, proveInclusion, readEvents, readRecords, rootOfSize } from '../../src/ledger/reader.ts'
-import { openStorage, type Storage } from '../../src/ledger/storage.ts'
+import { type LevelStorage, openStorage } from '../../src/ledger/storage.ts'
 import { Frontier } from '../../src/tree/frontier.ts'
 import { leafHash } from '../../src/tree/hash.ts'
 import { rootFromInclusionProof } from '../../src/tree/proofs.ts'
@@ -23,7 +23,7 @@ export function temporaryFolder(): string {
 
 export type Fault = 'not stored' | 'stored but not acknowledged'
 
-export interface WatchedStorage extends Storage {
+export interface WatchedStorage extends LevelStorage {
   /** How often a batch was written: the number of fsyncs. */
   readonly writes: number
   /** How the next writes fail, in turn. */
@@ -47,6 +47,8 @@ export async function openWatchedStorage(folder: string): Promise<WatchedStorage
     reopenGate: undefined,
     get: (key) => storage.get(key),
     entries: (range) => storage.entries(range),
+    entryLists: (range) => storage.entryLists(range),
+    compact: (range) => storage.compact(range),
     forget: (keys) => storage.forget(keys),
     batch() {
       const batch = storage.batch()

@@ -7,7 +7,6 @@ import { checkSegments } from '../../../src/audit/segment-check.ts'
 import { eventKey } from '../../../src/ledger/layout.ts'
 import { Sealer } from '../../../src/ledger/segments/sealer.ts'
 import { layOver, type SegmentedStorage } from '../../../src/ledger/segments/segmented-storage.ts'
-import type { LevelStorage } from '../../../src/ledger/storage.ts'
 import { coldRows } from '../../../src/projections/cold-rows.ts'
 import { worldOn } from '../../support/authorization.ts'
 import { checkTree, codeOf, openWatchedStorage, temporaryFolder } from '../../support/ledger.ts'
@@ -69,7 +68,7 @@ describe('at opening', () => {
   test('one that stands for another', async () => {
     const { folder, files } = await sealedFolder()
     cpSync(files[1]!, files[0]!)
-    await expect(openPlaces(folder)).rejects.toThrow(/^segment-0-7 holds positions 8 to 15/)
+    await expect(openPlaces(folder)).rejects.toThrow(/^segment-0-7 holds positions 8 to /)
   })
 
   test('what a crash left goes', async () => {
@@ -133,21 +132,22 @@ describe.each(['not stored', 'stored but not acknowledged'] as const)('a write t
     const folder = temporaryFolder()
     const { ledger: directory, segments } = placesIn(folder)
     const watched = await openWatchedStorage(directory)
-    const hot = watched as unknown as LevelStorage
-    const storage = await layOver(hot, segments)
+    const storage = await layOver(watched, segments)
     const world = worldOn(storage)
     const { ledger } = world
     await fill(world)
     const before = await entriesOf(storage)
     const sealer = new Sealer({ ledger, storage, coldRows, segmentEvents: 8 })
     watched.faults = [...Array<undefined>(number - 1).fill(undefined), fault]
-    const code = await codeOf(sealer.run(world.clock.nowMs + 1))
-    expect(['unavailable', 'resolved']).toContain(
-      code === 'Error: injected: not stored' || code.startsWith('Error: injected') ? 'unavailable' : code,
-    )
+    await sealer
+      .run(world.clock.nowMs + 1)
+      .catch(({ message }) => expect(message).toMatch(/could not be|injected/))
+    expect(watched.faults).toEqual([])
     await storage.reopen()
     expect(await entriesOf(storage)).toEqual(before)
-    await sealer.run(world.clock.nowMs + 1).catch(() => {})
+    await ledger.append('client:none', 0, [], 0).catch(() => {})
+    await ledger.settled()
+    await sealer.run(world.clock.nowMs + 1)
     expect(await entriesOf(storage)).toEqual(before)
     await checkTree(ledger)
   })
