@@ -32,11 +32,13 @@ export class ReadModels {
   #hits = 0
   #misses = 0
 
-  /** @param entries how many states, and how many hashes, are kept in memory */
+  /** @param entries how many states, and how many hashes, are kept in memory at most */
   constructor(source: RowSource, entries: number) {
     this.#source = source
-    this.#states = new QuickLRU({ maxSize: entries })
-    this.#streamsByHash = new QuickLRU({ maxSize: entries })
+    // It holds up to twice its size: those of late and those before them.
+    const maxSize = Math.ceil(entries / 2)
+    this.#states = new QuickLRU({ maxSize })
+    this.#streamsByHash = new QuickLRU({ maxSize })
     source.committed$.subscribe((events) => {
       for (const recorded of events) this.#follow(recorded)
     })
