@@ -1,9 +1,9 @@
 /** The log in blocks of one level-0 tile: records, side records and leaf hashes, read once and side by side. */
 import { decodePosition, eventKey, rangeOf, sideKey, tileKey } from '../ledger/layout.ts'
 import type { StorageReader } from '../ledger/storage.ts'
+import type { Hash } from '../tree/hash.ts'
 import { TILE_WIDTH } from '../tree/tiles.ts'
 import { EntryCursor } from './entry-cursor.ts'
-import type { Faults } from './fault.ts'
 
 export interface Block {
   start: number
@@ -15,20 +15,29 @@ export interface Block {
   tile: Buffer
   /** No record follows, though the log should be longer. */
   isCut: boolean
+  /** Entries on the way to it under keys of no form that there is, in words. */
+  strange: readonly string[]
+  /** Leaf hashes of the records, where they are computed elsewhere. */
+  leaves?: Promise<(Hash | undefined)[]>
 }
 
-/** Entries of one kind, by their number; strange keys are faults and passed over. */
+/** Entries of one kind, by their number; those of strange keys are noted and passed over. */
 class Lane {
   readonly #cursor: EntryCursor
   readonly #keyBytes: number
-  readonly #faults: Faults
+  readonly #strange: string[]
   /** Number of the entry it stands at; undefined behind the last. */
   number: number | undefined
 
-  constructor(reader: StorageReader, range: { gte: Buffer; lt: Buffer }, keyBytes: number, faults: Faults) {
+  constructor(
+    reader: StorageReader,
+    range: { gte: Buffer; lt: Buffer },
+    keyBytes: number,
+    strange: string[],
+  ) {
     this.#cursor = new EntryCursor(reader, range)
     this.#keyBytes = keyBytes
-    this.#faults = faults
+    this.#strange = strange
   }
 
   async next(): Promise<void> {
@@ -64,7 +73,7 @@ class Lane {
   #isStrange(): boolean {
     const { head } = this.#cursor
     if (this.number !== undefined || !head) return false
-    this.#faults.add(null, 'entry_unexpected', `an entry with the key ${head[0].toString('hex')}`)
+    this.#strange.push(`an entry with the key ${head[0].toString('hex')}`)
     return true
   }
 }
@@ -77,13 +86,14 @@ export class Blocks {
   readonly #sides: Lane
   readonly #tiles: Lane
   readonly #size: number
+  readonly #strange: string[] = []
 
-  constructor(reader: StorageReader, size: number, faults: Faults) {
+  constructor(reader: StorageReader, size: number) {
     this.#size = size
-    this.#records = new Lane(reader, rangeOf('event'), eventKey(0).length, faults)
-    this.#sides = new Lane(reader, rangeOf('side'), sideKey(0).length, faults)
+    this.#records = new Lane(reader, rangeOf('event'), eventKey(0).length, this.#strange)
+    this.#sides = new Lane(reader, rangeOf('side'), sideKey(0).length, this.#strange)
     const tiles = { gte: tileKey(0, 0), lt: tileKey(1, 0) }
-    this.#tiles = new Lane(reader, tiles, tileKey(0, 0).length, faults)
+    this.#tiles = new Lane(reader, tiles, tileKey(0, 0).length, this.#strange)
   }
 
   /** All blocks in order; ends early after one that is cut. */
@@ -100,13 +110,15 @@ export class Blocks {
       const index = start / TILE_WIDTH
       await this.#tiles.fill(tile, index, index + 1)
       const isCut = this.#records.number === undefined && end < this.#size
-      yield { start, end, records, sides, tile: tile[0] ?? none, isCut }
+      yield { start, end, records, sides, tile: tile[0] ?? none, isCut, strange: this.#strange.splice(0) }
       if (isCut) return
     }
   }
 
   /** First record, side record and tile behind the log, if there are any that reach past `size`. */
-  async behind(size: number): Promise<{ record?: number; side?: number; tile?: number }> {
+  async behind(
+    size: number,
+  ): Promise<{ record?: number; side?: number; tile?: number; strange: readonly string[] }> {
     const first = async (lane: Lane, limit: number) => {
       while (lane.number !== undefined && lane.number < limit) await lane.next()
       return lane.number
@@ -118,6 +130,7 @@ export class Blocks {
       ...(record !== undefined && { record }),
       ...(side !== undefined && { side }),
       ...(tile !== undefined && { tile }),
+      strange: this.#strange.splice(0),
     }
   }
 

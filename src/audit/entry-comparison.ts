@@ -14,7 +14,18 @@ const mostBucketsNamed = bucketCount / 64
 
 type Sums = Uint32Array
 
-export class EntryComparison {
+export interface Comparison {
+  expect(key: Buffer, value: Buffer): void
+  /** Takes back what was expected. */
+  unexpect(key: Buffer, value: Buffer): void
+  found(key: Buffer, value: Buffer): void
+  /** Where too much is on its way: to be waited for now and then. */
+  relieved?(): Promise<void> | undefined
+  /** Buckets in which the sets differ, not more than the second pass should hold. */
+  differing(): ReadonlySet<number> | Promise<ReadonlySet<number>>
+}
+
+export class EntryComparison implements Comparison {
   readonly #scratch = Buffer.alloc(1 << 16)
   readonly #expected: Sums = new Uint32Array(2 * bucketCount)
   readonly #found: Sums = new Uint32Array(2 * bucketCount)
@@ -27,7 +38,6 @@ export class EntryComparison {
     this.#add(this.#expected, key, value, 1)
   }
 
-  /** Takes back what was expected. */
   unexpect(key: Buffer, value: Buffer): void {
     this.#add(this.#expected, key, value, -1)
   }
@@ -36,7 +46,6 @@ export class EntryComparison {
     this.#add(this.#found, key, value, 1)
   }
 
-  /** Buckets in which the sets differ, not more than the second pass should hold. */
   differing(): ReadonlySet<number> {
     const buckets = new Set<number>()
     for (let i = 0; i < this.#found.length && buckets.size < mostBucketsNamed; i++)

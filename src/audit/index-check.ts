@@ -6,7 +6,7 @@ import { decodePosition, encodePosition, rangeOf, streamKey } from '../ledger/la
 import { readRecords } from '../ledger/reader.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
-import { bucketOf, EntryComparison } from './entry-comparison.ts'
+import { bucketOf, type Comparison, EntryComparison } from './entry-comparison.ts'
 import { listsOf } from './entry-cursor.ts'
 import type { Faults } from './fault.ts'
 
@@ -24,14 +24,26 @@ export class IndexCheck {
   readonly #faults: Faults
   readonly #isDamaged: (position: number) => boolean
   readonly #size: number
-  readonly #comparison = new EntryComparison()
+  readonly #comparison: Comparison
   readonly #gaps: Gap[] = []
 
-  constructor(reader: StorageReader, faults: Faults, size: number, isDamaged: (position: number) => boolean) {
+  constructor(
+    reader: StorageReader,
+    faults: Faults,
+    size: number,
+    isDamaged: (position: number) => boolean,
+    comparison: Comparison = new EntryComparison(),
+  ) {
     this.#reader = reader
     this.#faults = faults
     this.#size = size
     this.#isDamaged = isDamaged
+    this.#comparison = comparison
+  }
+
+  /** Where what was expected is still on its way: to be waited for now and then. */
+  relieved(): Promise<void> | undefined {
+    return this.#comparison.relieved?.()
   }
 
   /** Takes a record that is in order. */
@@ -49,7 +61,7 @@ export class IndexCheck {
         `the stream index names ${described(newest.key)}, ` +
           `position ${newest.position}, behind the end of the log`,
       )
-    const differing = this.#comparison.differing()
+    const differing = await this.#comparison.differing()
     // Streams with a fault that explains their gaps.
     const blamed = new Set<string>()
     if (differing.size > 0 && !this.#faults.isFull) await this.#name(differing, blamed)
@@ -61,7 +73,7 @@ export class IndexCheck {
   async #scan(): Promise<{ key: Buffer; position: number } | undefined> {
     let newest: { key: Buffer; position: number } | undefined
     let before: { key: Buffer; position: number } | undefined
-    for await (const entries of listsOf(this.#reader, rangeOf('stream')))
+    for await (const entries of listsOf(this.#reader, rangeOf('stream'))) {
       for (const [key, value] of entries) {
         if (!isIndexEntry(key, value)) {
           this.#faults.add(null, 'index_unexpected', `a malformed entry with the key ${key.toString('hex')}`)
@@ -73,6 +85,8 @@ export class IndexCheck {
         if (position < this.#size) this.#comparison.found(key, value)
         else if (!newest || position > newest.position) newest = before
       }
+      await this.relieved()
+    }
     return newest
   }
 

@@ -19,7 +19,6 @@ import { projectRows } from '../projections/rows.ts'
 import { BehindWriter } from './behind-writer.ts'
 import { Blocks } from './blocks.ts'
 import { EntryCursor } from './entry-cursor.ts'
-import { Faults } from './fault.ts'
 
 const saltBytes = 32
 
@@ -71,8 +70,7 @@ async function fold(
   onProgress: (done: number, total: number) => void,
 ): Promise<number> {
   const size = await logSize(from)
-  const faults = new Faults(1)
-  const blocks = new Blocks(from, size, faults)
+  const blocks = new Blocks(from, size)
   const states = new QuickLRU<string, unknown>({ maxSize: keptStates })
   const writer = new BehindWriter(into, foldedBytesAtOnce)
   const rows: Rows = {

@@ -17,7 +17,7 @@ import {
   sessionOfExpiryRow,
   stateRowKey,
 } from '../projections/rows.ts'
-import { bucketOf, EntryComparison } from './entry-comparison.ts'
+import { bucketOf, type Comparison, EntryComparison } from './entry-comparison.ts'
 import { listsOf } from './entry-cursor.ts'
 import type { Faults } from './fault.ts'
 import { type StateBefore, StreamStates, unknownState } from './stream-states.ts'
@@ -54,10 +54,16 @@ const subjectOf = (event: Event): string =>
 
 export class RowCheck {
   readonly #reader: StorageReader
-  readonly #comparison = new EntryComparison()
+  readonly #comparison: Comparison
 
-  constructor(reader: StorageReader) {
+  constructor(reader: StorageReader, comparison: Comparison = new EntryComparison()) {
     this.#reader = reader
+    this.#comparison = comparison
+  }
+
+  /** Where what was expected is still on its way: to be waited for now and then. */
+  relieved(): Promise<void> | undefined {
+    return this.#comparison.relieved?.()
   }
 
   /** Takes an event; `before` is the state of its stream. */
@@ -73,9 +79,11 @@ export class RowCheck {
 
   /** Compares with the stored rows, which must be those of just these events. */
   async finish(size: number, faults: Faults): Promise<void> {
-    for await (const entries of listsOf(this.#reader, rangeOf('row')))
+    for await (const entries of listsOf(this.#reader, rangeOf('row'))) {
       for (const [key, value] of entries) this.#comparison.found(key.subarray(rowPrefixBytes), value)
-    const differing = this.#comparison.differing()
+      await this.relieved()
+    }
+    const differing = await this.#comparison.differing()
     if (differing.size > 0) await this.#name(differing, size, faults)
   }
 

@@ -61,7 +61,9 @@ export class TreeCheck {
   ): Promise<{ damaged: number[]; roots: Map<number, Hash> }> {
     const { start, records } = block
     const tile = this.#storedLeaves(block)
-    const leaves = Array.from(records, (record) => record && leafHash(record))
+    const leaves = block.leaves
+      ? await block.leaves
+      : Array.from(records, (record) => record && leafHash(record))
     const differing: number[] = []
     for (let i = 0; i < leaves.length; i++)
       if (!leaves[i] || !tile[i] || !leaves[i]!.equals(tile[i]!)) differing.push(i)

@@ -13,6 +13,7 @@ import { type Block, Blocks } from './blocks.ts'
 import { CheckpointCheck, type FoundCheckpoint, type SavedCheckpoint } from './checkpoint-check.ts'
 import { ErasureCheck } from './erasure-check.ts'
 import { type Fault, Faults } from './fault.ts'
+import { HashThread } from './hash-thread.ts'
 import { IndexCheck } from './index-check.ts'
 import { RecordCheck } from './record-check.ts'
 import { RowCheck } from './row-check.ts'
@@ -36,6 +37,8 @@ export interface VerifyOptions {
   /** How many faults are collected; 100 where left out. */
   mostFaults?: number
   onProgress?: (done: number, total: number) => void
+  /** Whether a thread of its own hashes; where left out, the size of the log decides. */
+  hashThread?: boolean
 }
 
 export interface Verification {
@@ -67,6 +70,7 @@ export interface Verification {
 }
 
 const mostFaults = 100
+const blocksAhead = 8
 
 export async function verifyLedger(reader: StorageReader, options: VerifyOptions): Promise<Verification> {
   const verifier = await Verifier.open(reader, options)
@@ -92,6 +96,7 @@ class Verifier {
   #end = Number.POSITIVE_INFINITY
   #saved = 0
   readonly #blocks: Blocks
+  readonly #thread: HashThread | undefined
   readonly #tree: TreeCheck
   readonly #authority: Authority
   readonly #checkpoints: CheckpointCheck
@@ -116,14 +121,15 @@ class Verifier {
     this.#mostFaults = options.mostFaults ?? mostFaults
     this.#faults = faults
     this.#size = size
-    this.#blocks = new Blocks(reader, size, faults)
+    this.#blocks = new Blocks(reader, size)
+    this.#thread = (options.hashThread ?? HashThread.isWorthwhile(size)) ? new HashThread() : undefined
     this.#tree = new TreeCheck(reader, faults, size, frontier)
     this.#authority = new Authority(options.verifyMessage, options.trusted ?? {}, faults)
     this.#checkpoints = new CheckpointCheck(reader, options.savedCheckpoints ?? [], faults)
     this.#anchors = new AnchorCheck(reader, options.chain, faults, this.#warnings)
-    this.#index = new IndexCheck(reader, faults, size, isDamaged)
+    this.#index = new IndexCheck(reader, faults, size, isDamaged, this.#thread?.comparison())
     this.#erasures = new ErasureCheck(reader, faults)
-    this.#rows = options.rows ? new RowCheck(reader) : undefined
+    this.#rows = options.rows ? new RowCheck(reader, this.#thread?.comparison()) : undefined
     const states = new StreamStates(reader, isDamaged)
     const [authority, index, rows] = [this.#authority, this.#index, this.#rows]
     this.#records = new RecordCheck(faults, { authority, index, states, erasures: this.#erasures, rows })
@@ -145,7 +151,7 @@ class Verifier {
 
   async run(): Promise<Verification> {
     let verified = 0
-    for await (const block of this.#blocks) {
+    for await (const block of this.#hashedBlocks()) {
       await this.#checkBlock(block)
       verified = block.end
       this.#options.onProgress?.(verified, this.#size)
@@ -185,9 +191,26 @@ class Verifier {
     await this.#blocks.close()
     await this.#checkpoints.close()
     await this.#anchors.close()
+    await this.#thread?.close()
+  }
+
+  /** The blocks, some of them read ahead so that the thread has hashed their records when they are looked at. */
+  async *#hashedBlocks(): AsyncGenerator<Block> {
+    const thread = this.#thread
+    if (!thread) {
+      yield* this.#blocks
+      return
+    }
+    const ahead: Block[] = []
+    for await (const block of this.#blocks) {
+      ahead.push({ ...block, leaves: thread.leavesOf(block.records) })
+      if (ahead.length > blocksAhead) yield ahead.shift()!
+    }
+    yield* ahead
   }
 
   async #checkBlock(block: Block): Promise<void> {
+    for (const detail of block.strange) this.#faults.add(null, 'entry_unexpected', detail)
     const checkpoints = await this.#checkpoints.upTo(block.end)
     const anchors = await this.#anchors.upTo(block.end)
     const signed = [
@@ -202,6 +225,8 @@ class Verifier {
       const checked = this.#records.check(position, record, block.sides[position - block.start])
       if (!(checked instanceof Promise ? await checked : checked)) await this.#damage(position)
     }
+    await this.#index.relieved()
+    await this.#rows?.relieved()
     const good = new Map<number, FoundCheckpoint>()
     for (const found of checkpoints)
       if (this.#checkpoints.check(found, roots.get(found.size), this.#authority)) {
@@ -232,7 +257,8 @@ class Verifier {
   async #checkBehind(sizeNow: number): Promise<void> {
     await this.#checkpoints.finish(sizeNow)
     await this.#anchors.finish(sizeNow, this.#authority)
-    const { record, side, tile } = await this.#blocks.behind(sizeNow)
+    const { record, side, tile, strange } = await this.#blocks.behind(sizeNow)
+    for (const detail of strange) this.#faults.add(null, 'entry_unexpected', detail)
     if (record !== undefined)
       this.#faults.add(record, 'record_unexpected', `the log ends before position ${record}`)
     if (side !== undefined) this.#faults.add(side, 'side_unexpected', `the log ends before position ${side}`)
