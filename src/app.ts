@@ -8,6 +8,7 @@ import { listenOnControlSocket } from './admin/control-socket.ts'
 import { createOperations, type Operations, type ServerStatus } from './admin/operations.ts'
 import { type Anchorer, openAnchorer } from './anchor/anchorer.ts'
 import type { AuthorizationContext } from './authorization-server/context.ts'
+import { openSessionUpkeep } from './authorization-server/session-upkeep.ts'
 import { type HomePaths, prepareHome } from './config/home.ts'
 import type { LoadedSettings } from './config/load.ts'
 import { derivedIssuer } from './config/settings.ts'
@@ -123,6 +124,8 @@ export async function openApp({
       log: logger,
     })
 
+    const upkeep = await openSessionUpkeep(context, logger)
+    closing.push(() => upkeep.stop())
     const live = followEvents(core)
     closing.push(async () => live.stop())
     const showMonitor = (): Monitor =>
@@ -179,6 +182,7 @@ export async function openApp({
     anchorer.start()
     const keeping = keepSigningKeys(context, logger)
     closing.push(async () => keeping.stop())
+    upkeep.start()
     logger.info(
       { issuer: context.settings.issuer, position: context.ledger.size, endpoint: chain.endpoint },
       'serving',

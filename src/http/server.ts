@@ -10,6 +10,7 @@ import { checkTokenRoute } from './routes/check-token.ts'
 import { confirmAccessRoute } from './routes/confirm-access.ts'
 import { deviceRoute } from './routes/device.ts'
 import { deviceAuthorizationRoute } from './routes/device-authorization.ts'
+import { endSessionRoute } from './routes/end-session.ts'
 import { type Health, healthRoutes } from './routes/health.ts'
 import { introspectionRoute } from './routes/introspection.ts'
 import { jwksRoute } from './routes/jwks.ts'
@@ -102,6 +103,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     loginRoute(people, context, cookie, pages)
     logoutRoute(people, context, cookie)
     deviceRoute(people, context, cookie)
+    endSessionRoute(people, context, cookie)
     welcomeRoute(people, context, cookie)
   })
   return app

@@ -2,10 +2,16 @@
 import { annexKey } from './layout.ts'
 import type { Storage, StorageReader } from './storage.ts'
 
-/** Stores entries durably, all or none. */
-export async function putAnnex(storage: Storage, entries: Readonly<Record<string, Buffer>>): Promise<void> {
+/** Stores entries durably, or takes away those without a value, all or none. */
+export async function putAnnex(
+  storage: Storage,
+  entries: Readonly<Record<string, Buffer | undefined>>,
+): Promise<void> {
   const batch = storage.batch()
-  for (const [name, value] of Object.entries(entries)) batch.put(annexKey(name), value)
+  for (const [name, value] of Object.entries(entries)) {
+    if (value) batch.put(annexKey(name), value)
+    else batch.del(annexKey(name))
+  }
   await batch.write()
 }
 

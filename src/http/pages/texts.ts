@@ -75,6 +75,7 @@ export interface Texts {
   }
   readonly logout: {
     readonly title: string
+    readonly askedBy: (client: Html) => Html
     readonly question: string
     readonly submit: string
     readonly doneTitle: string
@@ -193,6 +194,7 @@ const en: Texts = {
   },
   logout: {
     title: 'Sign out?',
+    askedBy: (client) => html`${client} asks to sign you out.`,
     question: 'You will have to sign in again to use the connected services.',
     submit: 'Sign out',
     doneTitle: 'You are signed out',
@@ -297,6 +299,7 @@ const ko: Texts = {
   },
   logout: {
     title: '로그아웃할까요?',
+    askedBy: (client) => html`${client}에서 로그아웃을 요청했습니다.`,
     question: '연결된 서비스를 이용하려면 다시 로그인해야 합니다.',
     submit: '로그아웃',
     doneTitle: '로그아웃되었습니다',
