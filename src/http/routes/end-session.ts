@@ -40,7 +40,7 @@ export function endSessionRoute(
           ...(uiLocales !== undefined && { ui_locales: uiLocales }),
         },
       })
-      return sendPage(reply, page, target)
+      return sendPage(reply, page, { formTarget: target })
     }
     cookie.clear(reply)
     if (step.location === undefined) return sendPage(reply, loggedOutPage({ language }))

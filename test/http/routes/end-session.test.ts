@@ -144,7 +144,7 @@ describe('refused with a page: no redirect, nothing ends', () => {
     ['an access token', async () => ({ id_token_hint: await hintOf({}, 'at+jwt') })],
     [
       'an altered hint',
-      async () => ({ id_token_hint: (await hintOf()).replace(/\.[^.]*\./, (body) => `.${body.slice(2)}`) }),
+      async () => ({ id_token_hint: (await hintOf()).replace(/\.[^.]*\./, (body: string) => `.${body.slice(2)}`) }),
     ],
     ['no token at all', async () => ({ id_token_hint: '__proto__' })],
     ['an unknown client', async () => ({ client_id: 'nobody', id_token_hint: await hintOf({ aud: 'nobody' }) })],
