@@ -59,6 +59,9 @@ const words: Words = {
   'user.password_changed': ({ subject }) => `password of user ${subject} changed by the administrator`,
   'user.updated': ({ subject, authorities }) =>
     `user ${subject} changed by the administrator, authorities ${listOf(authorities)}`,
+  'user.linked': ({ subject, repository, authorities }) =>
+    `user ${subject} of the repository ${repository}, authorities ${listOf(authorities)}`,
+  'user.unlinked': ({ subject }) => `user ${subject} is not known to the repository any more`,
   'user.erased': ({ subject }) =>
     `user ${subject} erased by the administrator: nothing names the person any more`,
   'session.started': ({ subject, expiresAtSeconds }, id) =>

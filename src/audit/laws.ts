@@ -190,6 +190,23 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
     stream: ({ subject }) => streamOf.user(subject),
     broken: (state: User | undefined) => isNotThere(state, 'the user'),
   }),
+  'user.linked': law('user.linked', {
+    kind: 'user',
+    stream: ({ subject }) => streamOf.user(subject),
+    broken: (state: User | undefined, { repository }) =>
+      !state
+        ? undefined
+        : state.repository !== repository
+          ? 'the user is not of this repository'
+          : state.removed && !state.unlinked
+            ? 'the user had been removed'
+            : undefined,
+  }),
+  'user.unlinked': law('user.unlinked', {
+    kind: 'user',
+    stream: ({ subject }) => streamOf.user(subject),
+    broken: (state: User | undefined) => isNotThere(state, 'the user'),
+  }),
   'user.updated': law('user.updated', {
     kind: 'user',
     stream: ({ subject }) => streamOf.user(subject),

@@ -50,7 +50,7 @@ function changesOf(recorded: Recorded, before: StateBefore, changes: RowChanges)
 }
 
 const subjectOf = (event: Event): string =>
-  event.type === 'user.removed' || event.type === 'user.erased' ? event.subject : ''
+  event.type.startsWith('user.') && 'subject' in event ? (event.subject ?? '') : ''
 
 export class RowCheck {
   readonly #reader: StorageReader

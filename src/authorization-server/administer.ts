@@ -132,6 +132,11 @@ export async function administer(
   }
 }
 
+function assertKeptHere({ repository }: User): void {
+  if (repository !== undefined)
+    throw new AdministrationError('malformed', `the user is kept in the repository ${repository}`)
+}
+
 function assertPossible(event: Event, state: States[StreamKind] | undefined): void {
   const isThere = state !== undefined && !('removed' in state && state.removed)
   switch (event.type) {
@@ -163,10 +168,14 @@ function assertPossible(event: Event, state: States[StreamKind] | undefined): vo
       return
     case 'user.password_changed':
       if (!isThere) throw new AdministrationError('not_found', 'The user not found.')
+      assertKeptHere(state as User)
       if ((state as User).username !== event.side.username)
         throw new AdministrationError('malformed', 'the side record is not that of this user')
       return
     case 'user.updated':
+      if (!isThere) throw new AdministrationError('not_found', 'The user not found.')
+      assertKeptHere(state as User)
+      return
     case 'user.removed':
       if (!isThere) throw new AdministrationError('not_found', 'The user not found.')
       return

@@ -41,6 +41,7 @@ export async function followEnd(context: AuthorizationContext, recorded: Recorde
       return endGrantsOfSession(context, stream.slice(streamOf.session('').length), event.reason)
     case 'user.removed':
     case 'user.erased':
+    case 'user.unlinked':
       return endSessionsOfUser(context, event.subject, position, 'user_removed')
     case 'user.password_changed':
       await endSessionsOfUser(context, event.subject, position, 'password_changed')

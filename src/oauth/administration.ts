@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import { encodeSignedPart } from './event-codec.ts'
-import type { Event } from './events.ts'
+import type { Event, EventOf } from './events.ts'
 
 export interface AdministrationContext {
   /** The ledger's origin. */
@@ -74,10 +74,25 @@ export function enrolmentText(
   return administrationText(context, event, commitment).replace(/^.*/, 'coinstack-signon enrolment')
 }
 
+/** The text by which a server vouches for a user of its repository: as the administrator's, under its own heading. */
+export const linkText = (
+  context: AdministrationContext,
+  event: EventOf<'user.linked'> | EventOf<'user.unlinked'>,
+  commitment?: Uint8Array,
+): string =>
+  administrationText(context, event, commitment).replace(
+    'coinstack-signon administration',
+    `coinstack-signon user repository\nserver: ${event.serverAddress}`,
+  )
+
+/** Whether the server of this event signed it, not the administrator. */
+export const isLink = (event: Event): event is EventOf<'user.linked'> | EventOf<'user.unlinked'> =>
+  event.type === 'user.linked' || event.type === 'user.unlinked'
+
 /** Whether this event counts only with the administrator's signature. */
 export const isAdministration = (event: Event): boolean =>
   (event.type.startsWith('client.') && !isEnrolment(event)) ||
-  event.type.startsWith('user.') ||
+  (event.type.startsWith('user.') && !isLink(event)) ||
   event.type === 'login.unlocked' ||
   event.type === 'invitation.issued' ||
   event.type === 'invitation.withdrawn' ||

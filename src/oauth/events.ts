@@ -131,6 +131,20 @@ interface EventFields {
     side: { username: string; passwordHash: string; claims?: UserClaims }
   }
   'user.updated': { subject: string; authorities: string[]; signedAtSeconds: number; signature: string }
+  /**
+   * A user of a repository outside the ledger, as it vouches for them: at the first login, and again when anything
+   * of it has changed. Signed by the server, to which the operator has named the repository.
+   */
+  'user.linked': {
+    subject: string
+    repository: string
+    authorities: string[]
+    serverAddress: string
+    signature: string
+    side: { username: string; claims?: UserClaims }
+  }
+  /** The repository does not know the user any more. */
+  'user.unlinked': { subject: string; serverAddress: string; signature: string }
   /** What names the person is gone, from the side records too; a user who was still there is removed with it. */
   'user.erased': { subject: string; signedAtSeconds: number; signature: string }
   'session.started': {
@@ -343,6 +357,12 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
     fields: ['subject', 'signedAtSeconds', 'signature'],
     side: ['username', 'passwordHash', 'claims?'],
   },
+  'user.linked': {
+    code: 37,
+    fields: ['subject', 'repository', 'authorities', 'serverAddress', 'signature'],
+    side: ['username', 'claims?'],
+  },
+  'user.unlinked': { code: 38, fields: ['subject', 'serverAddress', 'signature'] },
   'user.updated': { code: 36, fields: ['subject', 'authorities', 'signedAtSeconds', 'signature'] },
   'session.started': {
     code: 48,

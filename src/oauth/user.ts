@@ -1,5 +1,6 @@
 /** A resource owner: the fold of the stream of a random subject. */
-import type { Recorded } from './events.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { EventOf, Recorded } from './events.ts'
 import { isText } from './text.ts'
 import { parseUserClaims, type UserClaims, UserClaimsError } from './user-claims.ts'
 
@@ -13,6 +14,10 @@ export interface User {
   removed: boolean
   /** What else is known of the person (OpenID Connect Core section 5.1); goes with the side record. */
   claims?: UserClaims
+  /** Where the user is kept, if not in the ledger. */
+  repository?: string
+  /** Removed, but by the repository: it may bring the user back. */
+  unlinked?: boolean
 }
 
 export function evolveUser(state: User | undefined, { event }: Recorded): User | undefined {
@@ -41,13 +46,36 @@ export function evolveUser(state: User | undefined, { event }: Recorded): User |
         ...(claims && { claims }),
       }
     }
+    case 'user.linked': {
+      const { username, claims } = event.side
+      return {
+        subject: event.subject,
+        ...(username !== undefined && { username }),
+        authorities: event.authorities,
+        removed: false,
+        ...(claims && { claims }),
+        repository: event.repository,
+      }
+    }
+    case 'user.unlinked':
+      return state && { ...state, removed: true, unlinked: true }
     case 'user.updated':
       return state && { ...state, authorities: event.authorities }
-    case 'user.removed':
-      return state && { ...state, removed: true }
+    case 'user.removed': {
+      if (!state) return state
+      const { unlinked: _, ...rest } = state
+      return { ...rest, removed: true }
+    }
     case 'user.erased':
       // What is left is what the hashed records say: a fold that finds no side record comes to the same.
-      return state && { subject: state.subject, authorities: state.authorities, removed: true }
+      return (
+        state && {
+          subject: state.subject,
+          authorities: state.authorities,
+          removed: true,
+          ...(state.repository !== undefined && { repository: state.repository }),
+        }
+      )
     default:
       return state
   }
@@ -64,6 +92,18 @@ export class UserError extends Error {
   override name = 'UserError'
   readonly code = 'user'
 }
+
+/** Whether the event would say nothing new. */
+export const isSameLink = (
+  user: User | undefined,
+  { authorities, repository, side }: EventOf<'user.linked'>,
+): boolean =>
+  user !== undefined &&
+  !user.removed &&
+  user.repository === repository &&
+  user.username === side.username &&
+  isDeepStrictEqual(user.authorities, authorities) &&
+  isDeepStrictEqual(user.claims ?? {}, side.claims ?? {})
 
 /** In any normalization form: `parseUserRegistration` brings it to NFC. */
 export const isUsername = (value: unknown): value is string =>

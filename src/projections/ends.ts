@@ -7,6 +7,7 @@ const endTypes: ReadonlySet<EventType> = new Set<EventType>([
   'grant.revoked',
   'user.removed',
   'user.erased',
+  'user.unlinked',
   'user.password_changed',
   'client.removed',
 ])

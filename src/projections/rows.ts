@@ -134,12 +134,18 @@ export const projectRows: Projection<Event> = (recorded, rows, handed) => {
   if (event.type === 'session.ended' && before.state)
     rows.del(expiryRowKey((before.state as States['session']).expiresAtSeconds, idOf(stream)))
 
+  if (event.type === 'user.linked') {
+    const { username, removed } = (before.state as States['user'] | undefined) ?? {}
+    if (username !== undefined && !removed && username !== event.side.username) rows.del(usernameRowKey(username))
+  }
   if (
-    (event.type === 'user.registered' || event.type === 'user.password_changed') &&
+    (event.type === 'user.registered' ||
+      event.type === 'user.password_changed' ||
+      event.type === 'user.linked') &&
     event.side.username !== undefined
   )
     rows.put(usernameRowKey(event.side.username), Buffer.from(event.subject))
-  if (event.type === 'user.removed' || event.type === 'user.erased') {
+  if (event.type === 'user.removed' || event.type === 'user.erased' || event.type === 'user.unlinked') {
     const user = before.state as States['user'] | undefined
     // The name of a user who was removed before may have been given to another one since.
     if (user?.username !== undefined && !user.removed) rows.del(usernameRowKey(user.username))

@@ -95,6 +95,8 @@ describe('the format', () => {
       'user.erased': 34,
       'user.password_changed': 35,
       'user.updated': 36,
+      'user.linked': 37,
+      'user.unlinked': 38,
       'session.started': 48,
       'session.ended': 49,
       'logout.delivered': 50,

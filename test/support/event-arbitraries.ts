@@ -166,6 +166,15 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     ...signed,
     side: fc.record({ username: anyText, passwordHash: anyText }, { noNullPrototype: true }),
   }),
+  'user.linked': fc.record({
+    subject: anyText,
+    repository: anyText,
+    authorities: anyTexts,
+    serverAddress: anyText,
+    signature: anyText,
+    side: fc.record({ username: anyText }, { noNullPrototype: true }),
+  }),
+  'user.unlinked': fc.record({ subject: anyText, serverAddress: anyText, signature: anyText }),
   'user.updated': fc.record({ subject: anyText, authorities: anyTexts, ...signed }),
   'user.erased': fc.record({ subject: anyText, ...signed }),
   'session.started': withOptional(

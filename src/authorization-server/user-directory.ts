@@ -1,0 +1,163 @@
+/**
+ * Users who are kept outside the ledger: who they are and may do is asked of their repository, and stands in the
+ * ledger under a pseudonym from the first login on, each change as an event that the server signs. So their
+ * sessions, grants, consents, removal and erasure are those of all users.
+ */
+import QuickLRU from 'quick-lru'
+import { OAuthError } from '../oauth/errors.ts'
+import { linkText, sideCommitment } from '../oauth/administration.ts'
+import { encodeEvent } from '../oauth/event-codec.ts'
+import { type Event, type EventOf, streamOf } from '../oauth/events.ts'
+import { isSameLink, type User } from '../oauth/user.ts'
+import { usernameRowKey } from '../projections/rows.ts'
+import { RepositoryError, type RepositoryUser, type UserRepository } from '../users/repository.ts'
+import type { AuthorizationContext } from './context.ts'
+import { followEnd } from './end.ts'
+import { sidesOfStream } from './erase-user.ts'
+import type { KeyedHash } from './keyed-hash.ts'
+
+export interface ServerSigner {
+  address: string
+  sign(text: string): string
+}
+
+export interface UserDirectoryOptions {
+  repository: UserRepository
+  /** Makes pseudonyms; under another key every user would be another one. */
+  keyed: KeyedHash
+  signer: ServerSigner
+  salt: () => Buffer
+  onError: (error: unknown) => void
+}
+
+/** So long what a repository said of a user is not asked again. */
+const freshMs = 60_000
+const keptUsers = 10_000
+
+export class UserDirectory {
+  readonly #options: UserDirectoryOptions
+  /** When each user was last asked for, by subject. */
+  readonly #askedAtMs = new QuickLRU<string, number>({ maxSize: keptUsers })
+  readonly #asking = new Map<string, Promise<void>>()
+
+  constructor(options: UserDirectoryOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The user of this name and password, as the ledger knows them from now on.
+   *
+   * @throws OAuthError temporarily_unavailable where the repository does not answer: that is no wrong password
+   */
+  async authenticate(
+    context: AuthorizationContext,
+    username: string,
+    password: string,
+  ): Promise<User | undefined> {
+    const { repository, onError } = this.#options
+    try {
+      const found = await repository.authenticate(username, password)
+      return found && (await this.#link(context, found))
+    } catch (error) {
+      if (!(error instanceof RepositoryError)) throw error
+      onError(error)
+      throw new OAuthError('temporarily_unavailable', 'users cannot be looked up now; try again')
+    }
+  }
+
+  /**
+   * Asks once more for a user who was not asked for lately: authorities and claims may have changed, or the user
+   * be gone. Where the repository does not answer, what it said last holds.
+   */
+  refresh(context: AuthorizationContext, subject: string): Promise<void> {
+    const { repository, onError } = this.#options
+    const user = context.models.load('user', streamOf.user(subject)).state
+    if (user?.repository !== repository.id || user.removed || user.username === undefined)
+      return Promise.resolve()
+    if (context.now() < (this.#askedAtMs.get(subject) ?? 0) + freshMs) return Promise.resolve()
+    const running = this.#asking.get(subject)
+    if (running) return running
+    const { username } = user
+    const asking = (async () => {
+      try {
+        const found = await repository.findByUsername(username)
+        this.#askedAtMs.set(subject, context.now())
+        if (found && this.#subjectOf(found) === subject) await this.#link(context, found)
+        else await this.#unlink(context, subject)
+      } catch (error) {
+        if (!(error instanceof RepositoryError)) throw error
+        this.#askedAtMs.set(subject, context.now())
+        onError(error)
+      } finally {
+        this.#asking.delete(subject)
+      }
+    })()
+    this.#asking.set(subject, asking)
+    return asking
+  }
+
+  #subjectOf({ id }: RepositoryUser): string {
+    return this.#options.keyed.of(`${this.#options.repository.id}\n${id}`)
+  }
+
+  /** The user in the ledger; undefined for one whom the administrator has removed or erased. */
+  async #link(context: AuthorizationContext, found: RepositoryUser): Promise<User | undefined> {
+    const subject = this.#subjectOf(found)
+    const stream = streamOf.user(subject)
+    const { state } = context.models.load('user', stream)
+    if (state?.removed && !state.unlinked) return undefined
+    this.#askedAtMs.set(subject, context.now())
+    const username = found.username.normalize('NFC')
+    const { repository, signer } = this.#options
+    const link: EventOf<'user.linked'> = {
+      type: 'user.linked',
+      subject,
+      repository: repository.id,
+      authorities: [...found.authorities],
+      serverAddress: signer.address,
+      signature: '',
+      side: { username, ...(found.claims && { claims: found.claims }) },
+    }
+    if (!isSameLink(state, link)) {
+      const bearer = context.models.subjectOf(username)
+      if (bearer !== undefined && bearer !== subject)
+        throw new RepositoryError('another user of the ledger has this name')
+      await this.#append(context, stream, link, bearer === undefined ? [usernameRowKey(username)] : [])
+    }
+    const linked = context.models.load('user', stream).state
+    return linked && !linked.removed ? linked : undefined
+  }
+
+  async #unlink(context: AuthorizationContext, subject: string): Promise<void> {
+    const { signer } = this.#options
+    const event: Event = { type: 'user.unlinked', subject, serverAddress: signer.address, signature: '' }
+    await this.#append(context, streamOf.user(subject), event, [])
+  }
+
+  /** Signed for its place, so a lost race is not tried again: the winner said the same. */
+  async #append(
+    context: AuthorizationContext,
+    stream: string,
+    event: EventOf<'user.linked'> | EventOf<'user.unlinked'>,
+    absentRows: readonly Buffer[],
+  ): Promise<void> {
+    const { ledger, models, settings, now } = context
+    const version = models.versionOf(stream)
+    const { side } = encodeEvent(event)
+    const salt = this.#options.salt()
+    const commitment = side && sideCommitment(salt, side)
+    const text = linkText({ origin: settings.origin, stream, version }, event, commitment)
+    const signed: Event = { ...event, signature: this.#options.signer.sign(text) }
+    try {
+      const [recorded] = await ledger.append(stream, version, [signed], now(), {
+        absentRows,
+        salt,
+        erase: side ? sidesOfStream(context, stream) : [],
+      })
+      await followEnd(context, recorded!)
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'conflict') throw error
+      await ledger.settled()
+    }
+  }
+}
