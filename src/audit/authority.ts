@@ -12,6 +12,11 @@ import {
   serverText,
 } from '../oauth/administration.ts'
 import { administrationText, isAdministration, isLink, linkText, serverText } from '../oauth/administration.ts'
+  isAdministration,
+  isLink,
+  linkText,
+  serverText,
+} from '../oauth/administration.ts'
 import type { Event, EventOf, Recorded } from '../oauth/events.ts'
 import { openCheckpoint } from '../tree/checkpoint.ts'
 import { ed25519PublicKey } from '../tree/ed25519.ts'

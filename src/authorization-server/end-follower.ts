@@ -32,7 +32,7 @@ const notedEvery = 10_000
 export class EndFollower {
   readonly #context: AuthorizationContext
   readonly #listener: EndListener
-  #subscription: Subscription | undefined
+  readonly #subscription: Subscription
   #waiting: Recorded[] = []
   /** All ends before this position have been followed. */
   #done: number
@@ -49,6 +49,13 @@ export class EndFollower {
     this.#done = place
     this.#noted = place
     this.#seen = context.ledger.size
+    this.#subscription = context.ledger.committed$.subscribe((events) => {
+      const last = events.at(-1)
+      if (!last) return
+      this.#seen = last.position + 1
+      if (!this.#isBehind) this.#waiting.push(...events.filter(isEnd))
+      if (this.#waiting.length > 0 || this.#seen - this.#noted >= notedEvery) void this.run()
+    })
   }
 
   /** A ledger that nobody has followed yet is followed from its present end. @throws LedgerError unavailable */
@@ -57,18 +64,6 @@ export class EndFollower {
     const stored = storage.get(annexKey(placeName))
     if (!stored) await putAnnex(storage, { [placeName]: encodePosition(size) })
     return new EndFollower(context, listener, stored ? Math.min(decodePosition(stored), size) : size)
-  }
-
-  start(): void {
-    this.#seen = this.#context.ledger.size
-    this.#subscription = this.#context.ledger.committed$.subscribe((events) => {
-      const last = events.at(-1)
-      if (!last) return
-      this.#seen = last.position + 1
-      if (!this.#isBehind) this.#waiting.push(...events.filter(isEnd))
-      if (this.#waiting.length > 0 || this.#seen - this.#noted >= notedEvery) void this.run()
-    })
-    void this.run()
   }
 
   /** Follows what there is to follow; after a failure the caller asks again, and the log is read again. */
@@ -85,10 +80,12 @@ export class EndFollower {
     return this.#running
   }
 
+  /** Resolves when nothing is under way any more, and the place is noted. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    this.#subscription?.unsubscribe()
+    this.#subscription.unsubscribe()
     await this.#running
+    if (this.#done > this.#noted) await this.#note({}).catch(this.#listener.onError)
   }
 
   async #follow(): Promise<void> {

@@ -45,7 +45,8 @@ export async function requestEndSession(
   if (live && !isConfirmed && hint?.subject !== live.user.subject)
     return { kind: 'ask', ...(client && { client }), ...(target !== undefined && { target }) }
   if (live) await endSession(context, live.session, 'logout')
-  return { kind: 'done', ...(target !== undefined && { location: redirectTo(target, { state }) }) }
+  if (target === undefined) return { kind: 'done' }
+  return { kind: 'done', location: state === undefined ? target : redirectTo(target, { state }) }
 }
 
 interface Hint {

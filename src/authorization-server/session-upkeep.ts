@@ -43,7 +43,7 @@ export async function openSessionUpkeep(context: AuthorizationContext, log: Log)
   }
   return {
     start() {
-      follower.start()
+      void follower.run()
       timer = setInterval(() => void round(), roundMs)
     },
     round,

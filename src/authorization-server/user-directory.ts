@@ -4,8 +4,8 @@
  * sessions, grants, consents, removal and erasure are those of all users.
  */
 import QuickLRU from 'quick-lru'
-import { OAuthError } from '../oauth/errors.ts'
 import { linkText, sideCommitment } from '../oauth/administration.ts'
+import { OAuthError } from '../oauth/errors.ts'
 import { encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, type EventOf, streamOf } from '../oauth/events.ts'
 import { isSameLink, type User } from '../oauth/user.ts'

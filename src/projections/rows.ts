@@ -136,7 +136,8 @@ export const projectRows: Projection<Event> = (recorded, rows, handed) => {
 
   if (event.type === 'user.linked') {
     const { username, removed } = (before.state as States['user'] | undefined) ?? {}
-    if (username !== undefined && !removed && username !== event.side.username) rows.del(usernameRowKey(username))
+    if (username !== undefined && !removed && username !== event.side.username)
+      rows.del(usernameRowKey(username))
   }
   if (
     (event.type === 'user.registered' ||

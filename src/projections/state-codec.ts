@@ -59,7 +59,16 @@ const milliseconds: FieldCodec = { write: (ms) => writeItem(String(ms)), decode:
 
 export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } = {
   server: flat(['origin', 'administratorAddress', 'serverAddress', 'checkpointKey:hash']),
-  user: flat(['subject', 'username?', 'passwordHash?', 'authorities', 'removed', 'claims?', 'repository?', 'unlinked?']),
+  user: flat([
+    'subject',
+    'username?',
+    'passwordHash?',
+    'authorities',
+    'removed',
+    'claims?',
+    'repository?',
+    'unlinked?',
+  ]),
   client: flat(
     ['clientId', 'registeredAtVersion', 'metadata', 'secretHash?', 'removed', 'former?', 'enrolment?'],
     {

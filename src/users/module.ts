@@ -65,7 +65,12 @@ class ModuleRepository implements UserRepository {
     if (!isUsername(username) || !areAuthorities(authorities) || typeof name !== 'string')
       throw new RepositoryError('the module of users answered with something that is no user')
     return {
-      user: { id: name, username, authorities, ...(claims !== undefined && { claims: parseUserClaims(claims) }) },
+      user: {
+        id: name,
+        username,
+        authorities,
+        ...(claims !== undefined && { claims: parseUserClaims(claims) }),
+      },
       ...(typeof passwordHash === 'string' && { passwordHash }),
     }
   }

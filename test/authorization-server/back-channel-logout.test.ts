@@ -52,12 +52,14 @@ async function signOn(world: World, uris: Readonly<Record<string, string | undef
   const cookie = await startSession(world.context, user, { address: '192.0.2.1', userAgent: 'x' })
   const live = findSession(world.context, cookie)!
   for (const [clientId, uri] of Object.entries(uris)) {
-    const client = await registerClient(world, clientId, { ...(uri !== undefined && { backchannelLogoutUri: uri }) })
+    const client = await registerClient(world, clientId, {
+      ...(uri !== undefined && { backchannelLogoutUri: uri }),
+    })
     const asked = { response_type: 'code', client_id: clientId, redirect_uri: redirectUri }
     const step = await authorize(world.context, asked, live)
     if (step.kind !== 'redirect') throw new Error(`the server wants to ${step.kind}`)
     const code = new URL(step.location).searchParams.get('code')!
-    if (clientId !== 'never came back') await requestToken(world.context, client, redeemForm(code))
+    if (clientId !== 'never-came-back') await requestToken(world.context, client, redeemForm(code))
   }
   return { user, session: live.session, cookie }
 }
@@ -74,8 +76,8 @@ describe('section 2.5: every client that took part is told', () => {
     const { session } = await signOn(world, {
       one: one.uri,
       other: other.uri,
-      'without a URI': undefined,
-      'never came back': absent.uri,
+      'without-a-uri': undefined,
+      'never-came-back': absent.uri,
     })
     await endSession(world.context, session, 'logout')
     await eventually('both clients are told', () => outcomes(world).length === 2)
@@ -222,7 +224,7 @@ describe('a client that does not take it', () => {
   test('at an address that may not be asked is given up at once', async () => {
     const world = await openWorld()
     const upkeep = await withUpkeep(world)
-    const { session } = await signOn(world, { one: 'http://192.168.0.1/backchannel' })
+    const { session } = await signOn(world, { one: 'https://192.168.0.1/backchannel' })
     await endSession(world.context, session, 'logout')
     await upkeep.round()
     expect(outcomes(world)).toEqual([{ type: 'logout.failed', clientId: 'one', attempts: 1 }])

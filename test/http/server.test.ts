@@ -92,6 +92,9 @@ describe('RFC 8414 section 3: metadata', () => {
       device_authorization_endpoint: `${issuer}/oauth/device_authorization`,
       introspection_endpoint: `${issuer}/oauth/introspect`,
       revocation_endpoint: `${issuer}/oauth/revoke`,
+      end_session_endpoint: `${issuer}/oauth/end_session`,
+      backchannel_logout_supported: true,
+      backchannel_logout_session_supported: true,
       response_types_supported: ['code'],
       response_modes_supported: ['query'],
       grant_types_supported: [
@@ -103,6 +106,7 @@ describe('RFC 8414 section 3: metadata', () => {
         'urn:ietf:params:oauth:grant-type:token-exchange',
       ],
       dpop_signing_alg_values_supported: expect.arrayContaining(['ES256', 'EdDSA']),
+      grant_types_supported: expect.arrayContaining(['authorization_code', 'client_credentials', 'refresh_token']),
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
       introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
       revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],

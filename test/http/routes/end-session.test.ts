@@ -39,21 +39,33 @@ beforeEach(async () => {
 
 const hintOf = (changes: Record<string, unknown> = {}, typ = 'JWT') => {
   const nowSeconds = Math.floor(routes.clock.nowMs / 1000)
-  const claims = { iss: routes.issuer, sub: alice, aud: 'rp', iat: nowSeconds, exp: nowSeconds + 60, ...changes }
+  const claims = {
+    iss: routes.issuer,
+    sub: alice,
+    aud: 'rp',
+    iat: nowSeconds,
+    exp: nowSeconds + 60,
+    ...changes,
+  }
   return routes.context.keys.sign(typ, claims)
 }
 const url = (query: Record<string, string>) => `/oauth/end_session?${new URLSearchParams(query)}`
 const isSignedOn = async () => (await agent.get('/welcome.html')).statusCode === 200
 
 describe('section 2, with an ID token of the user of this browser', () => {
-  test.each(['GET', 'POST'] as const)('by %s: the session ends, the way leads back with state', async (method) => {
-    const query = { id_token_hint: await hintOf(), post_logout_redirect_uri: goodbye, state: 'a b&c' }
-    const answer =
-      method === 'GET' ? await agent.get(url(query)) : await agent.follow(await agent.post('/oauth/end_session', query))
-    expect([answer.statusCode, answer.headers.location]).toEqual([303, `${goodbye}?state=a+b%26c`])
-    expect(answer.headers['cache-control']).toBe('no-store')
-    expect(await isSignedOn()).toBe(false)
-  })
+  test.each(['GET', 'POST'] as const)(
+    'by %s: the session ends, the way leads back with state',
+    async (method) => {
+      const query = { id_token_hint: await hintOf(), post_logout_redirect_uri: goodbye, state: 'a b&c' }
+      const answer =
+        method === 'GET'
+          ? await agent.get(url(query))
+          : await agent.follow(await agent.post('/oauth/end_session', query))
+      expect([answer.statusCode, answer.headers.location]).toEqual([303, `${goodbye}?state=a+b%26c`])
+      expect(answer.headers['cache-control']).toBe('no-store')
+      expect(await isSignedOn()).toBe(false)
+    },
+  )
 
   test('that has expired, too', async () => {
     const query = { id_token_hint: await hintOf({ exp: 1 }), post_logout_redirect_uri: goodbye }
@@ -136,18 +148,29 @@ test('without a session there is nobody to ask', async () => {
 describe('refused with a page: no redirect, nothing ends', () => {
   const cases: [string, () => Promise<Record<string, string>>][] = [
     ['section 3.1: a URI that is not registered', async () => ({ post_logout_redirect_uri: `${goodbye}/` })],
-    ['a redirect URI that is none for after logout', async () => ({ post_logout_redirect_uri: relyingParty.redirect_uris[0]! })],
+    [
+      'a redirect URI that is none for after logout',
+      async () => ({ post_logout_redirect_uri: relyingParty.redirect_uris[0]! }),
+    ],
     ['another client than the one of the hint', async () => ({ client_id: 'web' })],
-    ['the hint of another issuer', async () => ({ id_token_hint: await hintOf({ iss: 'https://evil.example' }) })],
+    [
+      'the hint of another issuer',
+      async () => ({ id_token_hint: await hintOf({ iss: 'https://evil.example' }) }),
+    ],
     ['a hint for nobody', async () => ({ id_token_hint: await hintOf({ aud: undefined }) })],
     ['a logout token', async () => ({ id_token_hint: await hintOf({}, 'logout+jwt') })],
     ['an access token', async () => ({ id_token_hint: await hintOf({}, 'at+jwt') })],
     [
       'an altered hint',
-      async () => ({ id_token_hint: (await hintOf()).replace(/\.[^.]*\./, (body: string) => `.${body.slice(2)}`) }),
+      async () => ({
+        id_token_hint: (await hintOf()).replace(/\.[^.]*\./, (body: string) => `.${body.slice(2)}`),
+      }),
     ],
     ['no token at all', async () => ({ id_token_hint: '__proto__' })],
-    ['an unknown client', async () => ({ client_id: 'nobody', id_token_hint: await hintOf({ aud: 'nobody' }) })],
+    [
+      'an unknown client',
+      async () => ({ client_id: 'nobody', id_token_hint: await hintOf({ aud: 'nobody' }) }),
+    ],
   ]
   test.each(cases)('%s', async (_, changes) => {
     const query = { id_token_hint: await hintOf(), post_logout_redirect_uri: goodbye, ...(await changes()) }
