@@ -11,12 +11,6 @@ import {
   isEnrolment,
   serverText,
 } from '../oauth/administration.ts'
-import { administrationText, isAdministration, isLink, linkText, serverText } from '../oauth/administration.ts'
-  isAdministration,
-  isLink,
-  linkText,
-  serverText,
-} from '../oauth/administration.ts'
 import type { Event, EventOf, Recorded } from '../oauth/events.ts'
 import { openCheckpoint } from '../tree/checkpoint.ts'
 import { ed25519PublicKey } from '../tree/ed25519.ts'
@@ -137,7 +131,6 @@ export class Authority {
     if (position === 0 && event.type !== 'server.opened')
       this.#faults.add(0, 'server_missing', `the log begins with ${event.type}`)
     if (event.type === 'server.opened') this.#open(event, position)
-    else if (isLink(event)) this.#checkLink(event, recorded, commitment)
     else if (isAdministration(event)) this.#checkAdministration(recorded, commitment)
     else if (isEnrolment(event)) this.#checkEnrolment(recorded, event, commitment)
   }
@@ -198,25 +191,12 @@ export class Authority {
     const isKnown = this.#opened.some((server) => server.serverAddress === serverAddress)
     const text = enrolmentText({ origin, stream, version }, event, commitment)
     if (isKnown && this.#verifyMessage(serverAddress, text, signature)) return
-  /** A server of this ledger, opened before, says whom its repository knows. */
-  #checkLink(
-    event: EventOf<'user.linked'> | EventOf<'user.unlinked'>,
-    { stream, version, position }: Recorded,
-    commitment?: Buffer,
-  ): void {
-    const { origin } = this.#latest ?? nobody
-    const { serverAddress, signature } = event
-    const isOpened = this.#signers.some((server) => server.serverAddress === serverAddress)
-    const text = linkText({ origin, stream, version }, event, commitment)
-    if (isOpened && this.#verifyMessage(serverAddress, text, signature)) return
     if (this.#isUncertain) this.#unchecked++
     else
       this.#faults.add(
         position,
         'enrolment_signature',
         `${event.type} is not signed by a server of this ledger`,
-        'server_signature',
-        `${event.type} is not signed by a server of this ledger (${serverAddress})`,
       )
   }
 

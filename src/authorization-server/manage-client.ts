@@ -101,7 +101,7 @@ export async function removeRegistration(
 async function appendOnce(
   context: AuthorizationContext,
   version: number,
-  event: Parameters<typeof appendSigned>[3],
+  event: Extract<Parameters<typeof appendSigned>[3], { clientId: string }>,
 ): Promise<void> {
   try {
     await appendSigned(context, streamOf.client(event.clientId), version, event)

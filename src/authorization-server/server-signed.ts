@@ -1,15 +1,17 @@
-/** Events that a server signs for a client that registered itself: built, signed for their place, appended. */
+/** Events that a server signs, of clients that registered themselves and of users of its repository. */
 import { randomBytes } from 'node:crypto'
+import type { AppendOptions } from '../ledger/ledger.ts'
 import { type EnrolmentEvent, enrolmentText, sideCommitment } from '../oauth/administration.ts'
 import { encodeEvent } from '../oauth/event-codec.ts'
+import type { Recorded } from '../oauth/events.ts'
 import type { AuthorizationContext } from './context.ts'
 
 const saltBytes = 32
 
-type Unsigned<E> = E extends EnrolmentEvent ? Omit<E, 'serverAddress' | 'signature'> : never
+export type Unsigned<E> = E extends EnrolmentEvent ? Omit<E, 'serverAddress' | 'signature'> : never
 
 /**
- * Resolves once the event is on disk.
+ * Signs an event for its place and appends it; resolves once it is on disk.
  *
  * @throws LedgerError conflict where the stream has moved on, for which the signature does not hold
  */
@@ -18,7 +20,8 @@ export async function appendSigned(
   stream: string,
   version: number,
   unsigned: Unsigned<EnrolmentEvent>,
-): Promise<void> {
+  options: AppendOptions = {},
+): Promise<Recorded> {
   const event = { ...unsigned, serverAddress: signer.address, signature: '' } as EnrolmentEvent
   const { side } = encodeEvent(event)
   const salt = side && randomBytes(saltBytes)
@@ -26,5 +29,9 @@ export async function appendSigned(
   event.signature = signer.sign(
     enrolmentText({ origin: settings.origin, stream, version }, event, commitment),
   )
-  await ledger.append(stream, version, [event], now(), salt ? { salt } : {})
+  const [recorded] = await ledger.append(stream, version, [event], now(), {
+    ...options,
+    ...(salt && { salt }),
+  })
+  return recorded!
 }

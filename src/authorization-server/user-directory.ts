@@ -4,10 +4,10 @@
  * sessions, grants, consents, removal and erasure are those of all users.
  */
 import QuickLRU from 'quick-lru'
-import { linkText, sideCommitment } from '../oauth/administration.ts'
+import { LedgerError } from '../ledger/errors.ts'
+import type { AppendOptions } from '../ledger/ledger.ts'
 import { OAuthError } from '../oauth/errors.ts'
-import { encodeEvent } from '../oauth/event-codec.ts'
-import { type Event, type EventOf, streamOf } from '../oauth/events.ts'
+import { type EventOf, streamOf } from '../oauth/events.ts'
 import { isSameLink, type User } from '../oauth/user.ts'
 import { usernameRowKey } from '../projections/rows.ts'
 import { RepositoryError, type RepositoryUser, type UserRepository } from '../users/repository.ts'
@@ -15,18 +15,12 @@ import type { AuthorizationContext } from './context.ts'
 import { followEnd } from './end.ts'
 import { sidesOfStream } from './erase-user.ts'
 import type { KeyedHash } from './keyed-hash.ts'
-
-export interface ServerSigner {
-  address: string
-  sign(text: string): string
-}
+import { appendSigned, type Unsigned } from './server-signed.ts'
 
 export interface UserDirectoryOptions {
   repository: UserRepository
   /** Makes pseudonyms; under another key every user would be another one. */
   keyed: KeyedHash
-  signer: ServerSigner
-  salt: () => Buffer
   onError: (error: unknown) => void
 }
 
@@ -83,7 +77,7 @@ export class UserDirectory {
         const found = await repository.findByUsername(username)
         this.#askedAtMs.set(subject, context.now())
         if (found && this.#subjectOf(found) === subject) await this.#link(context, found)
-        else await this.#unlink(context, subject)
+        else await this.#append(context, { type: 'user.unlinked', subject })
       } catch (error) {
         if (!(error instanceof RepositoryError)) throw error
         this.#askedAtMs.set(subject, context.now())
@@ -108,56 +102,39 @@ export class UserDirectory {
     if (state?.removed && !state.unlinked) return undefined
     this.#askedAtMs.set(subject, context.now())
     const username = found.username.normalize('NFC')
-    const { repository, signer } = this.#options
-    const link: EventOf<'user.linked'> = {
+    const link: Unsigned<EventOf<'user.linked'>> = {
       type: 'user.linked',
       subject,
-      repository: repository.id,
+      repository: this.#options.repository.id,
       authorities: [...found.authorities],
-      serverAddress: signer.address,
-      signature: '',
       side: { username, ...(found.claims && { claims: found.claims }) },
     }
     if (!isSameLink(state, link)) {
       const bearer = context.models.subjectOf(username)
       if (bearer !== undefined && bearer !== subject)
         throw new RepositoryError('another user of the ledger has this name')
-      await this.#append(context, stream, link, bearer === undefined ? [usernameRowKey(username)] : [])
+      await this.#append(context, link, {
+        absentRows: bearer === undefined ? [usernameRowKey(username)] : [],
+        erase: sidesOfStream(context, stream),
+      })
     }
     const linked = context.models.load('user', stream).state
     return linked && !linked.removed ? linked : undefined
   }
 
-  async #unlink(context: AuthorizationContext, subject: string): Promise<void> {
-    const { signer } = this.#options
-    const event: Event = { type: 'user.unlinked', subject, serverAddress: signer.address, signature: '' }
-    await this.#append(context, streamOf.user(subject), event, [])
-  }
-
   /** Signed for its place, so a lost race is not tried again: the winner said the same. */
   async #append(
     context: AuthorizationContext,
-    stream: string,
-    event: EventOf<'user.linked'> | EventOf<'user.unlinked'>,
-    absentRows: readonly Buffer[],
+    event: Unsigned<EventOf<'user.linked'> | EventOf<'user.unlinked'>>,
+    options: AppendOptions = {},
   ): Promise<void> {
-    const { ledger, models, settings, now } = context
-    const version = models.versionOf(stream)
-    const { side } = encodeEvent(event)
-    const salt = this.#options.salt()
-    const commitment = side && sideCommitment(salt, side)
-    const text = linkText({ origin: settings.origin, stream, version }, event, commitment)
-    const signed: Event = { ...event, signature: this.#options.signer.sign(text) }
+    const stream = streamOf.user(event.subject)
+    const version = context.models.versionOf(stream)
     try {
-      const [recorded] = await ledger.append(stream, version, [signed], now(), {
-        absentRows,
-        salt,
-        erase: side ? sidesOfStream(context, stream) : [],
-      })
-      await followEnd(context, recorded!)
+      await followEnd(context, await appendSigned(context, stream, version, event, options))
     } catch (error) {
-      if ((error as { code?: string }).code !== 'conflict') throw error
-      await ledger.settled()
+      if (!(error instanceof LedgerError) || error.code !== 'conflict') throw error
+      await context.ledger.settled()
     }
   }
 }

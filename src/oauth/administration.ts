@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import { encodeSignedPart } from './event-codec.ts'
-import type { Event, EventOf } from './events.ts'
+import type { Event } from './events.ts'
 
 export interface AdministrationContext {
   /** The ledger's origin. */
@@ -51,21 +51,23 @@ export function serverText(event: Extract<Event, { type: 'server.opened' }>): st
   ].join('\n')
 }
 
-/** A client's own acts, which a server signs for it. */
+/** What a server signs: a client's own acts, and users as the operator's repository knows them. */
 export type EnrolmentEvent = Extract<
   Event,
-  { type: 'client.enrolled' | 'client.amended' | 'client.deregistered' }
+  { type: 'client.enrolled' | 'client.amended' | 'client.deregistered' | 'user.linked' | 'user.unlinked' }
 >
 
 const enrolmentTypes: ReadonlySet<string> = new Set<EnrolmentEvent['type']>([
   'client.enrolled',
   'client.amended',
   'client.deregistered',
+  'user.linked',
+  'user.unlinked',
 ])
 
 export const isEnrolment = (event: Event): event is EnrolmentEvent => enrolmentTypes.has(event.type)
 
-/** The text that a server's key signs for a client that registered itself: a place, as in `administrationText`. */
+/** The text that a server's key signs for these: a place, as in `administrationText`. */
 export function enrolmentText(
   context: AdministrationContext,
   event: EnrolmentEvent,
@@ -74,25 +76,9 @@ export function enrolmentText(
   return administrationText(context, event, commitment).replace(/^.*/, 'coinstack-signon enrolment')
 }
 
-/** The text by which a server vouches for a user of its repository: as the administrator's, under its own heading. */
-export const linkText = (
-  context: AdministrationContext,
-  event: EventOf<'user.linked'> | EventOf<'user.unlinked'>,
-  commitment?: Uint8Array,
-): string =>
-  administrationText(context, event, commitment).replace(
-    'coinstack-signon administration',
-    `coinstack-signon user repository\nserver: ${event.serverAddress}`,
-  )
-
-/** Whether the server of this event signed it, not the administrator. */
-export const isLink = (event: Event): event is EventOf<'user.linked'> | EventOf<'user.unlinked'> =>
-  event.type === 'user.linked' || event.type === 'user.unlinked'
-
 /** Whether this event counts only with the administrator's signature. */
 export const isAdministration = (event: Event): boolean =>
-  (event.type.startsWith('client.') && !isEnrolment(event)) ||
-  (event.type.startsWith('user.') && !isLink(event)) ||
+  ((event.type.startsWith('client.') || event.type.startsWith('user.')) && !isEnrolment(event)) ||
   event.type === 'login.unlocked' ||
   event.type === 'invitation.issued' ||
   event.type === 'invitation.withdrawn' ||

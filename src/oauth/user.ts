@@ -96,7 +96,7 @@ export class UserError extends Error {
 /** Whether the event would say nothing new. */
 export const isSameLink = (
   user: User | undefined,
-  { authorities, repository, side }: EventOf<'user.linked'>,
+  { authorities, repository, side }: Pick<EventOf<'user.linked'>, 'authorities' | 'repository' | 'side'>,
 ): boolean =>
   user !== undefined &&
   !user.removed &&

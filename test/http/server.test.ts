@@ -107,6 +107,11 @@ describe('RFC 8414 section 3: metadata', () => {
       ],
       dpop_signing_alg_values_supported: expect.arrayContaining(['ES256', 'EdDSA']),
       grant_types_supported: expect.arrayContaining(['authorization_code', 'client_credentials', 'refresh_token']),
+      grant_types_supported: expect.arrayContaining([
+        'authorization_code',
+        'client_credentials',
+        'refresh_token',
+      ]),
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
       introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
       revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
