@@ -34,8 +34,6 @@ const metadata = ({ issuer, registration, pushedRequestsOnly }: AuthorizationSet
   end_session_endpoint: `${issuer}/oauth/end_session`,
   backchannel_logout_supported: true,
   backchannel_logout_session_supported: true,
-  response_types_supported: ['code'],
-  response_modes_supported: ['query'],
   grant_types_supported: grantTypes,
   token_endpoint_auth_methods_supported: [...provenMethods, 'none'],
   token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
