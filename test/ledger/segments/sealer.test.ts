@@ -2,10 +2,18 @@
 import { readdirSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { findLiveToken } from '../../../src/authorization-server/introspect.ts'
 import { rangeOf, rowKey } from '../../../src/ledger/layout.ts'
 import { readEvents } from '../../../src/ledger/reader.ts'
 import { projectRows, stateRowKey } from '../../../src/projections/rows.ts'
-import { eventCodec } from '../../support/authorization.ts'
+import {
+  answerOrCode,
+  eventCodec,
+  redeemForm,
+  requestToken,
+  rotateForm,
+  signedOn,
+} from '../../support/authorization.ts'
 import { checkTree } from '../../support/ledger.ts'
 import { anyRequest, emptyHoldings, type Holdings, perform } from '../../support/random-requests.ts'
 import { entriesOf, openSealedWorld, placesIn, type SealedWorld } from '../../support/sealing.ts'
@@ -119,6 +127,44 @@ test('requests and seals at the same time', async () => {
 })
 
 describe('what is over', () => {
+  test('stays over: nothing of it is live, and what is used again is noticed', async () => {
+    const world = await openSealedWorld()
+    const { client, code, tokens } = await signedOn(world as never)
+    const rotated = await requestToken(world.context, client, rotateForm(tokens.refresh_token))
+    world.clock.nowMs += 10 ** 9
+    expect(await world.sealer.run(world.clock.nowMs)).toMatchObject({ streams: 1 })
+    expect(await hotStates(world)).toBe(0)
+    // Nothing of it is in memory either.
+    const again = await world.reopen()
+    for (const token of [
+      tokens.access_token,
+      rotated.access_token,
+      tokens.refresh_token,
+      rotated.refresh_token!,
+    ])
+      expect(findLiveToken(again.context, token)).toBeUndefined()
+    const last = rotateForm(rotated.refresh_token!)
+    expect(await answerOrCode(() => requestToken(again.context, client, last))).toBe('invalid_grant')
+    expect(again.heard).toEqual([])
+    expect(await answerOrCode(() => requestToken(again.context, client, redeemForm(code)))).toBe(
+      'invalid_grant',
+    )
+    // The grant goes on where it had come to, in LevelDB, and is sealed again with its new event.
+    expect(again.heard).toMatchObject([
+      { version: 4, event: { type: 'grant.revoked', reason: 'code_reuse' } },
+    ])
+    expect(await hotStates(again)).toBe(1)
+    await checkWorld(again)
+    again.clock.nowMs += 10 ** 9
+    await again.sealer.run(again.clock.nowMs)
+    expect(await hotStates(again)).toBe(0)
+    await checkWorld(again)
+    expect(await answerOrCode(() => requestToken(again.context, client, redeemForm(code)))).toBe(
+      'invalid_grant',
+    )
+    expect(again.heard.length).toBe(1)
+  })
+
   test('leaves LevelDB with its events; what is not, later', async () => {
     const world = await openSealedWorld()
     const holdings = emptyHoldings()
