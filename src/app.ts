@@ -148,6 +148,7 @@ export async function openApp({
       health: () => healthOf(core, anchorer, showMonitor()),
       logger,
       trustProxy: settings.server.trustProxy,
+      jsonRequests: settings.server.jsonRequests,
       ...(tlsFiles && {
         tls: { cert: await readFile(tlsFiles.certificateFile), key: await readFile(tlsFiles.privateKeyFile) },
       }),

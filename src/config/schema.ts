@@ -161,6 +161,12 @@ export const settingsTable = {
     text: 'Whether to believe X-Forwarded-For and its kin. Only behind a proxy that sets them itself.',
     example: 'true',
   },
+  'signon.server.json-requests': {
+    type: truth,
+    default: 'false',
+    text: 'Whether clients may send their parameters as JSON too, at the token endpoint and its kin. The specifications know only forms, which every client library can send.',
+    example: 'true',
+  },
   'signon.server.user-repository': {
     type: freeText,
     unsupported: 'users are kept in the ledger; other user stores come with a later version',

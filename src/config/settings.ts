@@ -17,6 +17,7 @@ export interface Settings {
     readonly privateKeys: readonly string[]
     readonly tls: { readonly certificateFile: string; readonly privateKeyFile: string } | undefined
     readonly trustProxy: boolean
+    readonly jsonRequests: boolean
     readonly tokenValiditySeconds: number
     readonly refreshTokenValiditySeconds: number
     readonly refreshTokenGraceSeconds: number
@@ -92,6 +93,7 @@ export function arrangeSettings(
       privateKeys: value('signon.server.privatekeys')!,
       tls,
       trustProxy: value('signon.server.trust-proxy')!,
+      jsonRequests: value('signon.server.json-requests')!,
       tokenValiditySeconds: value('signon.server.token.validity')!,
       refreshTokenValiditySeconds: value('signon.server.refresh-token.validity')!,
       refreshTokenGraceSeconds: value('signon.server.refresh-token.grace')!,

@@ -4,6 +4,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { AuthorizationContext } from '../authorization-server/context.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import { type PageSettings, registerPages } from './html-pages.ts'
+import { acceptJsonParameters } from './json-parameters.ts'
 import { sendError, wireError } from './replies.ts'
 import { authorizeRoute } from './routes/authorize.ts'
 import { checkTokenRoute } from './routes/check-token.ts'
@@ -36,6 +37,8 @@ export interface HttpServerOptions {
   tls?: { cert: Buffer; key: Buffer }
   /** Whether X-Forwarded-For and friends are those of a reverse proxy in front. */
   trustProxy: boolean
+  /** Whether parameters may come as JSON too. */
+  jsonRequests: boolean
 }
 
 /** The largest body that an OAuth request of any kind needs, with room to spare. */
@@ -43,7 +46,7 @@ const bodyLimitBytes = 64 * 1024
 
 /** Builds the server; `listen` and `close` are the caller's. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { context, pages, health, log, receipts, logger, tls, trustProxy } = options
+  const { context, pages, health, log, receipts, logger, tls, trustProxy, jsonRequests } = options
   const app = fastify({
     loggerInstance: logger,
     // What happened stands in the ledger; addresses may carry tokens and are not logged.
@@ -81,6 +84,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
         .header('x-content-type-options', 'nosniff')
       done()
     })
+    if (jsonRequests) acceptJsonParameters(programs)
     tokenRoute(programs, context)
     pushedRequestRoute(programs, context)
     deviceAuthorizationRoute(programs, context)

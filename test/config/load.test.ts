@@ -53,6 +53,7 @@ describe('settings that load', () => {
       privateKeys: [wif, otherWif],
       tls: undefined,
       trustProxy: false,
+      jsonRequests: false,
       tokenValiditySeconds: 600,
     })
     expect(settings.ledger.origin).toBe('localhost:8080')

@@ -85,6 +85,7 @@ export async function openRoutes({
     receipts: receiptSource(context.ledger.storage),
     logger,
     trustProxy: false,
+    jsonRequests: loaded.settings.server.jsonRequests,
   })
   await http.ready()
   const unasked = () => {

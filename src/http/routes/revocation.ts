@@ -6,11 +6,11 @@ import { authenticateRequest, requiredToken } from '../authenticate-caller.ts'
 import { parameters } from '../parameters.ts'
 
 export function revocationRoute(app: FastifyInstance, context: AuthorizationContext): void {
-  app.post('/oauth/revoke', async (request, reply) => {
+  app.post('/oauth/revoke', async (request) => {
     const form = parameters(request.body)
     const client = await authenticateRequest(context, request, form)
     await revoke(context, client, requiredToken(form))
-    // Section 2.2: the content of the answer is ignored by the client.
-    return reply.code(200).send()
+    // Section 2.2: the content is ignored, but some clients take no answer that is not JSON.
+    return {}
   })
 }

@@ -32,7 +32,7 @@ describe('RFC 7009 section 2', () => {
   test.each(['access_token', 'refresh_token'] as const)('by its %s both tokens die', async (kind) => {
     const tokens = await newTokens(routes)
     const response = await revoke({ token: tokens[kind] })
-    expect([response.statusCode, response.body]).toEqual([200, ''])
+    expect([response.statusCode, response.json()]).toEqual([200, {}])
     expect(response.headers['cache-control']).toBe('no-store')
     expect(await isActive(routes, tokens.access_token)).toBe(false)
     expect(await isActive(routes, tokens.refresh_token)).toBe(false)
