@@ -1,8 +1,14 @@
 /** State is a fold: rows written live are, byte for byte, those of a replay into nothing. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { administer } from '../../src/authorization-server/administer.ts'
+import { changeRegistration, removeRegistration } from '../../src/authorization-server/manage-client.ts'
+import { registerClient as enrol } from '../../src/authorization-server/register-client.ts'
 import { rangeOf } from '../../src/ledger/layout.ts'
 import { readEvents } from '../../src/ledger/reader.ts'
+import type { RegistrationAnswer } from '../../src/oauth/dynamic-registration.ts'
+import { streamOf } from '../../src/oauth/events.ts'
+import { formatToken, hashToken } from '../../src/oauth/token-format.ts'
 import { ReadModels } from '../../src/projections/read-models.ts'
 import {
   decodeLoaded,
@@ -11,7 +17,7 @@ import {
   projectRows,
   stateRowKey,
 } from '../../src/projections/rows.ts'
-import { eventCodec, openWorld, type World } from '../support/authorization.ts'
+import { eventCodec, openWorld, signedRequest, type World } from '../support/authorization.ts'
 import { eventTypes } from '../support/event-arbitraries.ts'
 import { anyRequest, emptyHoldings, perform } from '../support/random-requests.ts'
 
@@ -123,4 +129,45 @@ test('a cache that is opened later is true too', async () => {
   const holdings = emptyHoldings()
   for (const request of some) await perform(world, holdings, request)
   expectCacheIsTrue(world, new ReadModels(world.ledger, 2))
+})
+
+test('clients that change, sign and register themselves come back the same', async () => {
+  const world = await openWorld()
+  const { context, models } = world
+  const signed = { signedAtSeconds: 1, signature: '' }
+  const administrate = (event: Parameters<typeof signedRequest>[1], stream: string) =>
+    administer(context, signedRequest(world, event, { stream }))
+  const token = formatToken('invitation', 'i'.repeat(43))
+  const invitation = hashToken(token)
+  const terms = { scopes: ['read'], grantTypes: ['client_credentials'], uses: 3, expiresAtSeconds: null }
+  const byInvitation = streamOf.invitation(invitation)
+  await administrate({ type: 'invitation.issued', invitation, terms, ...signed }, byInvitation)
+  const metadata = { grant_types: ['client_credentials'] }
+  const answers = [await enrol(context, token, metadata), await enrol(context, token, metadata)]
+  const [
+    { client_id, registration_access_token: own },
+    { client_id: other, registration_access_token: others },
+  ] = answers as [RegistrationAnswer, RegistrationAnswer]
+  await changeRegistration(context, client_id, own, { client_id, ...metadata }, '::1')
+  await removeRegistration(context, other, others)
+  const stream = streamOf.client(client_id)
+  const { metadata: present } = models.load('client', stream).state!
+  await administrate({ type: 'client.updated', clientId: client_id, metadata: present, ...signed }, stream)
+  const side = { secretHash: 'a hash' }
+  const rotated = { clientId: client_id, formerUntilSeconds: 2 ** 31, ...signed, side }
+  await administrate({ type: 'client.secret_rotated', ...rotated }, stream)
+  await administrate({ type: 'invitation.withdrawn', invitation, ...signed }, byInvitation)
+  const used = { clientId: client_id, clientVersion: 0, expiresAtSeconds: 1 }
+  await world.ledger.append(
+    streamOf.assertion('one'),
+    0,
+    [{ type: 'assertion.used', ...used }],
+    context.now(),
+  )
+  expect(models.load('client', stream).state).toMatchObject({
+    secretHash: 'a hash',
+    former: { untilSeconds: 2 ** 31 },
+  })
+  expect(await replayedRows(world)).toEqual(await liveRows(world))
+  expectCacheIsTrue(world, models)
 })
