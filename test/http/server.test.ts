@@ -81,6 +81,8 @@ describe('addresses that are not there', () => {
   })
 })
 
+const secretMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
+
 describe('RFC 8414 section 3: metadata', () => {
   test('says what there is, under the issuer of the settings', async () => {
     const response = await routes.http.inject({ url: metadataPath })
@@ -95,8 +97,10 @@ describe('RFC 8414 section 3: metadata', () => {
       end_session_endpoint: `${issuer}/oauth/end_session`,
       backchannel_logout_supported: true,
       backchannel_logout_session_supported: true,
-      response_types_supported: ['code'],
-      response_modes_supported: ['query'],
+      pushed_authorization_request_endpoint: `${issuer}/oauth/par`,
+      require_pushed_authorization_requests: false,
+      response_types_supported: ['code', 'token'],
+      response_modes_supported: ['query', 'fragment', 'form_post'],
       grant_types_supported: [
         'authorization_code',
         'client_credentials',
@@ -106,19 +110,27 @@ describe('RFC 8414 section 3: metadata', () => {
         'urn:ietf:params:oauth:grant-type:token-exchange',
       ],
       dpop_signing_alg_values_supported: expect.arrayContaining(['ES256', 'EdDSA']),
-      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
-      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
-      revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+      token_endpoint_auth_methods_supported: [...secretMethods, 'none'],
+      introspection_endpoint_auth_methods_supported: secretMethods,
+      revocation_endpoint_auth_methods_supported: [...secretMethods, 'none'],
+      token_endpoint_auth_signing_alg_values_supported: expect.arrayContaining(['ES256']),
+      introspection_endpoint_auth_signing_alg_values_supported: expect.arrayContaining(['ES256']),
+      revocation_endpoint_auth_signing_alg_values_supported: expect.arrayContaining(['ES256']),
       code_challenge_methods_supported: ['S256'],
       authorization_response_iss_parameter_supported: true,
       ui_locales_supported: ['en', 'ko'],
+      prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
+      acr_values_supported: ['urn:coinstack-signon:password'],
+      claims_parameter_supported: true,
+      request_parameter_supported: false,
+      request_uri_parameter_supported: false,
     })
   })
 
   test('every endpoint it names is there', async () => {
     const metadata: Record<string, string> = (await routes.http.inject({ url: metadataPath })).json()
     const endpoints = Object.entries(metadata).filter(([name]) => name.endsWith('_endpoint'))
-    expect(endpoints).toHaveLength(7)
+    expect(endpoints).toHaveLength(8)
     for (const [name, endpoint] of endpoints) {
       const response = await routes.http.inject({ method: 'POST', url: new URL(endpoint).pathname })
       expect([404, 405], name).not.toContain(response.statusCode)
