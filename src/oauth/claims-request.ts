@@ -22,6 +22,9 @@ const longestName = 200
 
 const malformed = (why: string) => new OAuthError('invalid_request', `claims: ${why}`)
 
+/** A name comes from outside, and texts on the wire are ASCII (RFC 6749 section 4.1.2.1). */
+const shown = (name: string) => (/^[\w#-]{1,40}$/.test(name) ? name : 'a claim')
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -36,17 +39,17 @@ function parseJson(text: string): unknown {
 /** The values one of which the claim is to have, where it names any. */
 function valuesOf({ value, values }: Record<string, unknown>, name: string): unknown[] | undefined {
   if (values !== undefined && (!Array.isArray(values) || values.length === 0 || values.length > mostValues))
-    throw malformed(`values of ${name} must be a list of 1 to ${mostValues}`)
-  if (value !== undefined && values !== undefined) throw malformed(`${name} has both value and values`)
+    throw malformed(`values of ${shown(name)} must be a list of 1 to ${mostValues}`)
+  if (value !== undefined && values !== undefined) throw malformed(`${shown(name)} has both value and values`)
   return value === undefined ? values : [value]
 }
 
 /** A member that is neither `essential` nor a value: "Any members used that are not understood MUST be ignored". */
 function wantedClaim(wish: unknown, name: string): { wanted: WantedClaim; values: unknown[] | undefined } {
   if (wish === null) return { wanted: null, values: undefined }
-  if (!isObject(wish)) throw malformed(`${name} must be null or an object`)
+  if (!isObject(wish)) throw malformed(`${shown(name)} must be null or an object`)
   const { essential = false } = wish
-  if (typeof essential !== 'boolean') throw malformed(`essential of ${name} must be true or false`)
+  if (typeof essential !== 'boolean') throw malformed(`essential of ${shown(name)} must be true or false`)
   return { wanted: essential ? { essential } : null, values: valuesOf(wish, name) }
 }
 
@@ -84,7 +87,7 @@ function noteDemand(
   { wanted, values }: ReturnType<typeof wantedClaim>,
 ): void {
   if (values === undefined || (name !== 'sub' && name !== 'acr')) return
-  if (!isTexts(values)) throw malformed(`values of ${name} must be texts`)
+  if (!isTexts(values)) throw malformed(`values of ${shown(name)} must be texts`)
   if (name === 'acr' && wanted?.essential) request.essentialAcrs = values
   if (name !== 'sub') return
   if (values.length > 1) throw malformed('sub can have one value')
