@@ -130,7 +130,7 @@ describe('RFC 8414 section 3: metadata', () => {
   test('every endpoint it names is there', async () => {
     const metadata: Record<string, string> = (await routes.http.inject({ url: metadataPath })).json()
     const endpoints = Object.entries(metadata).filter(([name]) => name.endsWith('_endpoint'))
-    expect(endpoints).toHaveLength(8)
+    expect(endpoints).toHaveLength(7)
     for (const [name, endpoint] of endpoints) {
       const response = await routes.http.inject({ method: 'POST', url: new URL(endpoint).pathname })
       expect([404, 405], name).not.toContain(response.statusCode)
