@@ -3,6 +3,7 @@
  * process, hand it over. The key and the clear text of passwords and secrets never leave the process.
  */
 import { randomBytes } from 'node:crypto'
+import type { AdministrationRequest } from '../authorization-server/administer.ts'
 import { hashSecret } from '../authorization-server/secret-checker.ts'
 import type { PrivateKey } from '../chain/keys.ts'
 import { signMessage } from '../chain/message.ts'
@@ -236,21 +237,22 @@ const submit = async (...how: Parameters<typeof submitEvent>): Promise<number> =
   (await submitEvent(...how)).position
 
 /** Signs the event for its place and hands it over; resolves with its position once it is on disk. */
-export async function submitEvent(
+export const submitEvent = async (
+  ...how: Parameters<typeof signEvent>
+): Promise<{ position: number; isForgotten?: boolean }> =>
+  how[0].connection.operations.administer(await signEvent(...how))
+
+/** The event, signed for the next version of its stream. */
+export async function signEvent(
   { connection, key, now }: Administrator,
   stream: string,
   eventOf: (signedAtSeconds: number) => Event & { signature: string | null },
-): Promise<{ position: number; isForgotten?: boolean }> {
+): Promise<AdministrationRequest> {
   const { origin, version } = await connection.operations.place({ stream })
   const event = eventOf(Math.floor(now() / 1000))
   const { side } = encodeEvent(event)
   const salt = side && randomBytes(32)
   const commitment = side && salt && sideCommitment(salt, side)
   event.signature = signMessage(administrationText({ origin, stream, version }, event, commitment), key)
-  return connection.operations.administer({
-    stream,
-    version,
-    event,
-    ...(salt && { salt: salt.toString('base64url') }),
-  })
+  return { stream, version, event, ...(salt && { salt: salt.toString('base64url') }) }
 }

@@ -1,5 +1,6 @@
-/** Logs in as a browser would and comes back with a code (RFC 6749 section 4.1). */
+/** Logs in as a browser would and comes back with a code or a token (RFC 6749 sections 4.1 and 4.2). */
 import { randomBytes } from 'node:crypto'
+import type { TokenAnswer } from '../oauth/grants/token-answer.ts'
 import { ControlError } from './connection.ts'
 import { FormBrowser } from './form-browser.ts'
 import { LoadedPage } from './loaded-page.ts'
@@ -22,13 +23,40 @@ const wrongCredentials = () => new ControlError('client', 'Check your clientId o
  *
  * @throws ControlError in the words of SignOn 1.1
  */
-export async function requestCode(wishes: CodeWishes): Promise<string> {
+export const requestCode = async (wishes: CodeWishes): Promise<string> =>
+  (await authorizeAs('code', wishes)).get('code')!
+
+/**
+ * The access token that they give to a client of the implicit grant (RFC 6749 section 4.2).
+ *
+ * @throws ControlError in the words of SignOn 1.1
+ */
+export async function requestImplicitToken(wishes: CodeWishes): Promise<TokenAnswer> {
+  const answer = await authorizeAs('token', wishes)
+  return {
+    access_token: answer.get('access_token')!,
+    token_type: 'bearer',
+    expires_in: Number(answer.get('expires_in')),
+    scope: answer.get('scope') ?? wishes.scope ?? '',
+  }
+}
+
+/** Where the answer to each response type stands, and what must be in it. */
+const answers = {
+  code: { parametersOf: (url: URL) => url.searchParams, wanted: 'code' },
+  token: { parametersOf: (url: URL) => new URLSearchParams(url.hash.slice(1)), wanted: 'access_token' },
+} as const
+
+async function authorizeAs(responseType: keyof typeof answers, wishes: CodeWishes): Promise<URLSearchParams> {
   const { clientId, redirectUri, scope, username, password } = wishes
+  const { parametersOf, wanted } = answers[responseType]
   const state = randomBytes(16).toString('base64url')
-  const isAnswer = ({ searchParams }: URL) =>
-    searchParams.get('state') === state && (searchParams.has('code') || searchParams.has('error'))
+  const isAnswer = (url: URL) => {
+    const parameters = parametersOf(url)
+    return parameters.get('state') === state && (parameters.has(wanted) || parameters.has('error'))
+  }
   const browser = new FormBrowser(isAnswer)
-  const query = new URLSearchParams({ response_type: 'code', client_id: clientId, state })
+  const query = new URLSearchParams({ response_type: responseType, client_id: clientId, state })
   if (redirectUri !== undefined) query.set('redirect_uri', redirectUri)
   if (scope !== undefined) query.set('scope', scope)
   const answer = await reached(async () => {
@@ -40,9 +68,9 @@ export async function requestCode(wishes: CodeWishes): Promise<string> {
     return page
   })
   if (answer instanceof LoadedPage) throw refusal(answer)
-  const code = answer.searchParams.get('code')
-  if (code !== null) return code
-  const { error, error_description: description } = Object.fromEntries(answer.searchParams)
+  const parameters = parametersOf(answer)
+  if (parameters.has(wanted)) return parameters
+  const { error, error_description: description } = Object.fromEntries(parameters)
   throw new ControlError(
     'refused',
     `the server refused the request: ${error}${description ? ` (${description})` : ''}`,

@@ -7,12 +7,17 @@ import type { AuthorizationContext } from '../authorization-server/context.ts'
 import type { FailureView, ProverKind } from '../authorization-server/failure-limits.ts'
 import { ownerOf } from '../authorization-server/owner.ts'
 import { grantStreamOf } from '../authorization-server/revoke.ts'
+import {
+  type OrderedRotation,
+  rotateAsAdministrator,
+} from '../authorization-server/rotate-as-administrator.ts'
 import type { Sealed } from '../ledger/segments/sealer.ts'
 import type { Registration } from '../ledger/segments/segments.ts'
 import type { Client } from '../oauth/client.ts'
 import type { SigningAlgorithm } from '../oauth/client-metadata.ts'
 import { streamOf } from '../oauth/events.ts'
 import { type Grant, isAccessTokenLive } from '../oauth/grant.ts'
+import type { TokenAnswer } from '../oauth/grants/token-answer.ts'
 import { type SigningKey, type SigningKeyStatus, statusOf } from '../oauth/signing-key.ts'
 import { hashToken, isToken } from '../oauth/token-format.ts'
 import type { User } from '../oauth/user.ts'
@@ -63,6 +68,8 @@ export interface Operations {
   /** Where an administration event would go: the ledger's origin and the version its stream is at. */
   place(input: { stream: string }): { origin: string; version: number }
   administer(input: AdministrationRequest): Promise<{ position: number; isForgotten?: boolean }>
+  /** Rotates a refresh token in its client's place. */
+  rotate(input: OrderedRotation): Promise<TokenAnswer>
   client(input: { clientId: string }): Client | null
   clients(input: Record<string, never>): Promise<Client[]>
   user(input: { username: string }): User | null
@@ -115,6 +122,7 @@ export function createOperations({
       const { position, isForgotten } = await administer(context, request)
       return { position, ...(isForgotten !== undefined && { isForgotten }) }
     },
+    rotate: (request) => rotateAsAdministrator(context, request),
     client({ clientId }) {
       const { state } = models.load('client', streamOf.client(clientId))
       return state && !state.removed ? state : null

@@ -85,6 +85,7 @@ const words: Words = {
   'device_code.approved': ({ subject, scopes }, id) =>
     `user ${subject} approved ${scopesOf(scopes)} for a device (grant ${id})`,
   'device_code.denied': (_, id) => `the device was denied access (grant ${id})`,
+  'rotation.ordered': (_, id) => `the administrator has the refresh token rotated (grant ${id})`,
   'login.locked': ({ of, failures, untilSeconds, from }) =>
     `${failures} failed attempts for ${of === 'address' ? 'names from one address' : `one ${of}${from === undefined ? '' : ' from one address'}`}: none is looked at until ${at(untilSeconds)}`,
   'login.unlocked': () => 'the pause after failed attempts lifted by the administrator',

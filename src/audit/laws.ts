@@ -282,6 +282,13 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
     references: ({ subject, session }) => [userOf(subject), sessionOf(session)],
   }),
   'device_code.denied': law('device_code.denied', { kind: 'grant', broken: decidingDevice }),
+  'rotation.ordered': law('rotation.ordered', {
+    kind: 'grant',
+    broken: (state: Grant | undefined, { refreshTokenHash }) =>
+      !state || state.ended || state.refresh?.hash !== refreshTokenHash
+        ? 'the refresh token that was to be rotated was not the live one'
+        : undefined,
+  }),
   'token.refreshed': law('token.refreshed', { kind: 'grant', broken: refreshing }),
   'login.locked': law('login.locked', { kind: 'attempts' }),
   'login.unlocked': law('login.unlocked', {

@@ -63,16 +63,14 @@ function normalise(event: Event): Event {
 }
 
 /**
- * Checks the signature and appends.
+ * The event as it will be recorded, once its form, its place and the administrator's signature are right.
  *
- * @throws AdministrationError
- * @throws LedgerError unavailable
+ * @throws AdministrationError malformed or signature
  */
-export async function administer(
-  context: AuthorizationContext,
+export function checkAdministration(
+  { settings, verifyMessage }: AuthorizationContext,
   request: AdministrationRequest,
-): Promise<Administered> {
-  const { settings, verifyMessage } = context
+): { event: Event; salt: Buffer | undefined } {
   const event = normalise(request.event)
   const { stream, version } = request
   if (!isAdministration(event) || !isWellFormedAdministration(event))
@@ -95,7 +93,23 @@ export async function administer(
       'signature',
       `not signed by the administrator ${settings.administratorAddress}`,
     )
+  return { event, salt }
+}
 
+/**
+ * Checks the signature and appends.
+ *
+ * @throws AdministrationError
+ * @throws LedgerError unavailable
+ */
+export async function administer(
+  context: AuthorizationContext,
+  request: AdministrationRequest,
+): Promise<Administered> {
+  const { event, salt } = checkAdministration(context, request)
+  const { stream, version } = request
+  if (event.type === 'rotation.ordered')
+    throw new AdministrationError('malformed', 'a rotation is ordered together with its token')
   const { ledger, models, now } = context
   const present = models.load(kindOfStream(stream), stream)
   assertPossible(event, present.state)

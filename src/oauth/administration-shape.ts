@@ -66,6 +66,8 @@ export function isWellFormedAdministration(event: Event): boolean {
     case 'user.removed':
     case 'user.erased':
       return isSubject(event.subject)
+    case 'rotation.ordered':
+      return isText(event.refreshTokenHash) && /^[A-Za-z0-9_-]{43}$/.test(event.refreshTokenHash)
     case 'login.unlocked':
       return true
     case 'grant.revoked':

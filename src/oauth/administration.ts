@@ -82,4 +82,5 @@ export const isAdministration = (event: Event): boolean =>
   event.type === 'login.unlocked' ||
   event.type === 'invitation.issued' ||
   event.type === 'invitation.withdrawn' ||
+  event.type === 'rotation.ordered' ||
   (event.type === 'grant.revoked' && event.reason === 'administrator')

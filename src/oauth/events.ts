@@ -265,6 +265,8 @@ interface EventFields {
     amr?: string[]
   }
   'device_code.denied': Record<never, never>
+  /** The administrator has a refresh token rotated in the client's place; `token.refreshed` follows in the same batch. */
+  'rotation.ordered': { refreshTokenHash: string; signedAtSeconds: number; signature: string }
   /** The grant and every token of it end. `signature` stands where the administrator asked for it. */
   'grant.revoked': { reason: RevocationReason; signedAtSeconds: number | null; signature: string | null }
   /** A key of this server's that will sign tokens; its stream bears its thumbprint (RFC 7638). */
@@ -447,6 +449,7 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
     fields: ['subject', 'session', 'scopes', 'authenticatedAtSeconds?', 'acr?', 'amr?'],
   },
   'device_code.denied': { code: 130, fields: [] },
+  'rotation.ordered': { code: 85, fields: ['refreshTokenHash:hash', 'signedAtSeconds', 'signature'] },
   'grant.revoked': { code: 84, fields: ['reason', 'signedAtSeconds', 'signature'] },
   'login.locked': {
     code: 160,

@@ -116,6 +116,7 @@ describe('the format', () => {
       'device_code.issued': 128,
       'device_code.approved': 129,
       'device_code.denied': 130,
+      'rotation.ordered': 85,
       'login.locked': 160,
       'login.unlocked': 161,
     })

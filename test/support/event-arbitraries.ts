@@ -260,6 +260,7 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     { ...authentication },
   ),
   'device_code.denied': fc.constant({}),
+  'rotation.ordered': fc.record({ refreshTokenHash: anyHash, ...signed }),
   'login.locked': withOptional(
     {
       of: fc.constantFrom('user', 'client', 'address'),
