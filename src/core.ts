@@ -10,6 +10,7 @@ import { PrivateKeyFiles } from './authorization-server/private-key-files.ts'
 import { SecretChecker } from './authorization-server/secret-checker.ts'
 import { SigningKeys } from './authorization-server/signing-keys.ts'
 import { TokenSecrets } from './authorization-server/token-secrets.ts'
+import { UserDirectory } from './authorization-server/user-directory.ts'
 import { signMessage, verifyMessage } from './chain/message.ts'
 import type { HomePaths } from './config/home.ts'
 import type { LoadedSettings } from './config/load.ts'
@@ -30,6 +31,7 @@ import { ReadModels } from './projections/read-models.ts'
 import { projectRows } from './projections/rows.ts'
 import { ed25519PublicKey } from './tree/ed25519.ts'
 import { ed25519Verifier, type NoteVerifier } from './tree/signed-note.ts'
+import { openUserRepository } from './user-repository.ts'
 
 export const eventCodec = { encode: encodeEvent, decode: decodeEvent }
 
@@ -53,6 +55,7 @@ export async function openCore(
   paths: HomePaths,
   issuer: string,
   now: () => number,
+  onError?: (error: unknown) => void,
 ): Promise<Core> {
   const storage = await openSegmentedStorage(paths.ledger, paths.segments)
   try {
@@ -76,6 +79,10 @@ export async function openCore(
       allow: settings.outbound.allow,
       clientHosts: settings.registration.hosts,
     })
+    const secretChecker = new SecretChecker()
+    const repository = await openUserRepository(settings.users, paths.home, (hash, secret) =>
+      secretChecker.check(hash, secret),
+    )
     const context: AuthorizationContext = {
       ledger,
       models,
@@ -93,7 +100,12 @@ export async function openCore(
         refreshGraceMs: settings.server.refreshTokenGraceSeconds * 1000,
       },
       secrets: new TokenSecrets(identity.successorKey),
-      secretChecker: new SecretChecker(),
+      secretChecker,
+      ...(repository && {
+        directory: new UserDirectory(repository, new KeyedHash(identity.subjectKey), (error) =>
+          onError?.(error),
+        ),
+      }),
       devicePolling: new DevicePolling(),
       dpop: new DpopProofs(new KeyedHash(identity.nonceKey), settings.dpop, now),
       keys: await SigningKeys.open({

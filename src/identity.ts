@@ -18,6 +18,8 @@ export interface Identity {
   nonceKey: Buffer
   /** The events that bind the checkpoint key to the server's addresses: one of each key, signed by it. */
   openings: readonly EventOf<'server.opened'>[]
+  /** Key of the pseudonyms of users who are kept elsewhere, 32 bytes. */
+  subjectKey: Buffer
   /** Key of the names that streams of failed logins have, 32 bytes. */
   limitKey: Buffer
   /** Key that encrypts the files of signing keys, 32 bytes. */
@@ -58,6 +60,7 @@ export function createIdentity(
     successorKey: derive(key, 'refresh token successors'),
     nonceKey: derive(key, 'dpop nonces'),
     openings,
+    subjectKey: derive(key, 'user subjects'),
     limitKey: derive(key, 'failed logins'),
     keyFileKey: derive(key, 'signing key files'),
   }

@@ -10,6 +10,7 @@ import type { FailureLimits } from './failure-limits.ts'
 import type { SecretChecker } from './secret-checker.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import type { TokenSecrets } from './token-secrets.ts'
+import type { UserDirectory } from './user-directory.ts'
 
 export interface AuthorizationSettings {
   /** Issuer identifier (RFC 8414 section 2). */
@@ -44,6 +45,8 @@ export interface AuthorizationContext {
   /** The way to URLs that clients named. */
   outbound: Outbound
   limits: FailureLimits
+  /** Of users who are kept elsewhere; without it users are those of the ledger. */
+  directory?: UserDirectory
   /** Signs with this server's Bitcoin key, of this address. */
   signer: { address: string; sign: (text: string) => string }
   /** Milliseconds since 1970. */

@@ -11,6 +11,16 @@ import { ownerOf } from './owner.ts'
  *
  * @throws LedgerError unavailable: a storage that fails is not an inactive token
  */
+export async function lookUpToken(
+  context: AuthorizationContext,
+  token: string,
+): Promise<LiveToken | undefined> {
+  const subject = context.directory && findLiveToken(context, token)?.grant.subject
+  if (subject) await context.directory?.refresh(context, subject)
+  return findLiveToken(context, token)
+}
+
+/** As `lookUpToken`, by what the ledger knows. */
 export function findLiveToken(context: AuthorizationContext, token: string): LiveToken | undefined {
   if (!isToken('access', token) && !isToken('refresh', token)) return undefined
   const { models, now } = context

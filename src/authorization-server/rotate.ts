@@ -15,6 +15,8 @@ export const rotate: TokenUseCase = async (context, { client, form, jkt }) => {
   const refreshTokenHash = hashToken(token)
   const stream = isToken('refresh', token) ? context.models.streamOf(refreshTokenHash) : undefined
   if (stream === undefined) throw new OAuthError('invalid_grant', 'the refresh token is not known')
+  const subject = context.directory && context.models.load('grant', stream).state?.subject
+  if (subject) await context.directory?.refresh(context, subject)
   const request = { refreshTokenHash, scope, resources: parseResources(form.resource), jkt }
   const { refreshGraceMs } = context.settings
   const successors = context.secrets.successorsOf(token)

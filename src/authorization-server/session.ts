@@ -50,10 +50,12 @@ export function authenticateUser(
 }
 
 async function checkPassword(
-  { models, secretChecker }: AuthorizationContext,
+  context: AuthorizationContext,
   name: string,
   password: string,
 ): Promise<User | undefined> {
+  const { models, secretChecker, directory } = context
+  if (directory) return directory.authenticate(context, name, password)
   const subject = models.subjectOf(name)
   const user = subject === undefined ? undefined : models.load('user', streamOf.user(subject)).state
   const isRight = await secretChecker.check(user?.removed ? undefined : user?.passwordHash, password)

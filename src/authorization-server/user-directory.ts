@@ -17,25 +17,23 @@ import { sidesOfStream } from './erase-user.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 import { appendSigned, type Unsigned } from './server-signed.ts'
 
-export interface UserDirectoryOptions {
-  repository: UserRepository
-  /** Makes pseudonyms; under another key every user would be another one. */
-  keyed: KeyedHash
-  onError: (error: unknown) => void
-}
-
 /** So long what a repository said of a user is not asked again. */
 const freshMs = 60_000
 const keptUsers = 10_000
 
 export class UserDirectory {
-  readonly #options: UserDirectoryOptions
+  readonly #repository: UserRepository
+  readonly #keyed: KeyedHash
+  readonly #onError: (error: unknown) => void
   /** When each user was last asked for, by subject. */
   readonly #askedAtMs = new QuickLRU<string, number>({ maxSize: keptUsers })
   readonly #asking = new Map<string, Promise<void>>()
 
-  constructor(options: UserDirectoryOptions) {
-    this.#options = options
+  /** @param keyed makes pseudonyms; under another key every user would be another one */
+  constructor(repository: UserRepository, keyed: KeyedHash, onError: (error: unknown) => void) {
+    this.#repository = repository
+    this.#keyed = keyed
+    this.#onError = onError
   }
 
   /**
@@ -48,13 +46,12 @@ export class UserDirectory {
     username: string,
     password: string,
   ): Promise<User | undefined> {
-    const { repository, onError } = this.#options
     try {
-      const found = await repository.authenticate(username, password)
+      const found = await this.#repository.authenticate(username, password)
       return found && (await this.#link(context, found))
     } catch (error) {
       if (!(error instanceof RepositoryError)) throw error
-      onError(error)
+      this.#onError(error)
       throw new OAuthError('temporarily_unavailable', 'users cannot be looked up now; try again')
     }
   }
@@ -64,9 +61,8 @@ export class UserDirectory {
    * be gone. Where the repository does not answer, what it said last holds.
    */
   refresh(context: AuthorizationContext, subject: string): Promise<void> {
-    const { repository, onError } = this.#options
     const user = context.models.load('user', streamOf.user(subject)).state
-    if (user?.repository !== repository.id || user.removed || user.username === undefined)
+    if (user?.repository !== this.#repository.id || user.removed || user.username === undefined)
       return Promise.resolve()
     if (context.now() < (this.#askedAtMs.get(subject) ?? 0) + freshMs) return Promise.resolve()
     const running = this.#asking.get(subject)
@@ -74,14 +70,14 @@ export class UserDirectory {
     const { username } = user
     const asking = (async () => {
       try {
-        const found = await repository.findByUsername(username)
+        const found = await this.#repository.findByUsername(username)
         this.#askedAtMs.set(subject, context.now())
         if (found && this.#subjectOf(found) === subject) await this.#link(context, found)
         else await this.#append(context, { type: 'user.unlinked', subject })
       } catch (error) {
         if (!(error instanceof RepositoryError)) throw error
         this.#askedAtMs.set(subject, context.now())
-        onError(error)
+        this.#onError(error)
       } finally {
         this.#asking.delete(subject)
       }
@@ -91,7 +87,7 @@ export class UserDirectory {
   }
 
   #subjectOf({ id }: RepositoryUser): string {
-    return this.#options.keyed.of(`${this.#options.repository.id}\n${id}`)
+    return this.#keyed.of(`${this.#repository.id}\n${id}`)
   }
 
   /** The user in the ledger; undefined for one whom the administrator has removed or erased. */
@@ -105,7 +101,7 @@ export class UserDirectory {
     const link: Unsigned<EventOf<'user.linked'>> = {
       type: 'user.linked',
       subject,
-      repository: this.#options.repository.id,
+      repository: this.#repository.id,
       authorities: [...found.authorities],
       side: { username, ...(found.claims && { claims: found.claims }) },
     }

@@ -27,6 +27,23 @@ export interface Settings {
     readonly sessionValiditySeconds: number
   }
   readonly dpop: { readonly nonceRequired: boolean }
+  /** Where users are kept, if not in the ledger. */
+  readonly users: {
+    readonly repository: string | undefined
+    readonly ldap: {
+      readonly baseDn: string | undefined
+      readonly filter: string
+      readonly usernameAttribute: string
+      readonly idAttribute: string
+      readonly bindDn: string | undefined
+      readonly bindPasswordFile: string | undefined
+      readonly startTls: boolean
+      readonly caFile: string | undefined
+      readonly groupBaseDn: string | undefined
+      readonly authorities: readonly (readonly [string, string])[]
+      readonly claims: readonly (readonly [string, string])[]
+    }
+  }
   readonly login: { readonly origins: readonly string[] }
   readonly peer: { readonly addresses: readonly string[] }
   /** Keys that sign tokens. */
@@ -73,6 +90,11 @@ export function derivedOrigin(issuer: string): string {
   return new URL(issuer).host
 }
 
+const pairOf = (text: string): readonly [string, string] => {
+  const at = text.indexOf('=')
+  return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
+}
+
 /** Lays parsed values out; `value` gives undefined only for keys without a default. */
 export function arrangeSettings(
   value: <K extends SettingKey>(key: K) => SettingValue<K> | undefined,
@@ -103,6 +125,22 @@ export function arrangeSettings(
       sessionValiditySeconds: value('signon.server.session.validity')!,
     },
     dpop: { nonceRequired: value('signon.dpop.nonce-required')! },
+    users: {
+      repository: value('signon.server.user-repository'),
+      ldap: {
+        baseDn: value('signon.ldap.base'),
+        filter: value('signon.ldap.filter')!,
+        usernameAttribute: value('signon.ldap.username-attribute')!,
+        idAttribute: value('signon.ldap.id-attribute')!,
+        bindDn: value('signon.ldap.bind-dn'),
+        bindPasswordFile: value('signon.ldap.bind-password-file'),
+        startTls: value('signon.ldap.start-tls')!,
+        caFile: value('signon.ldap.ca'),
+        groupBaseDn: value('signon.ldap.group-base'),
+        authorities: value('signon.ldap.authorities')!.map(pairOf),
+        claims: value('signon.ldap.claims')!.map(pairOf),
+      },
+    },
     login: { origins: value('signon.login.origins')! },
     peer: { addresses: value('signon.peer.addresses')! },
     keys: {

@@ -135,6 +135,16 @@ export const signingAlgorithms = listOf(
   1,
 ) as ValueType<readonly SigningAlgorithm[]>
 
+export const pairs = listOf('pairs', 'different pairs such as ADMIN=administrators', (text) =>
+  /^[^=\s][^=]*=\S.*$/.test(text),
+)
+
+export const userRepository: ValueType<string> = single(
+  'repository',
+  'ldap://HOST or ldaps://HOST with a port or without, or the path of an ES module (.js, .mjs)',
+  (text) => (/^ldaps?:\/\/[^\s/?#@]+$/.test(text) || /\.m?js$/.test(text) ? text : undefined),
+)
+
 export const origins = listOf(
   'origins',
   'different web origins such as https://login.example.com',

@@ -160,7 +160,6 @@ describe('settings that are refused', () => {
     ['signon.server.issuer: https://a.example/?x=1', 'expected an http or https URL without query'],
     ['signon.ledger.origin: "a b"', 'expected a name without spaces'],
     ['signon.server.code.validity: 601', 'expected a whole number from 1 to 600'],
-    ['signon.server.user-repository: x.Y', 'signon.server.user-repository is not supported yet'],
     ['jwt.privatekey: TOPSECRET', 'jwt.privatekey is not supported yet'],
     ['signon.admin.address: x', 'signon.admin.address is given twice, first in line 3'],
     ['signon.server.tls.certificate: none.pem', 'cannot be read'],

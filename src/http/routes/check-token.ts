@@ -1,7 +1,7 @@
 /** `/oauth/check_token` of SignOn 1.1, by POST and, since its resource servers did so, by GET. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
-import { findLiveToken } from '../../authorization-server/introspect.ts'
+import { lookUpToken } from '../../authorization-server/introspect.ts'
 import { OAuthError } from '../../oauth/errors.ts'
 import { checkedToken } from '../../oauth/introspection.ts'
 import { authenticateCaller, requiredToken } from '../authenticate-caller.ts'
@@ -10,7 +10,7 @@ import { type Parameters, parameters } from '../parameters.ts'
 export function checkTokenRoute(app: FastifyInstance, context: AuthorizationContext): void {
   const check = async (request: FastifyRequest, form: Parameters, credentials: Parameters) => {
     await authenticateCaller(context, request, credentials)
-    const token = findLiveToken(context, requiredToken(form))
+    const token = await lookUpToken(context, requiredToken(form))
     if (token?.kind !== 'access') throw new OAuthError('invalid_token', 'the token was not recognised', 400)
     return checkedToken(token)
   }

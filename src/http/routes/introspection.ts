@@ -1,7 +1,7 @@
 /** `POST /oauth/introspect`: token introspection (RFC 7662). */
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
-import { findLiveToken } from '../../authorization-server/introspect.ts'
+import { lookUpToken } from '../../authorization-server/introspect.ts'
 import { introspection } from '../../oauth/introspection.ts'
 import { authenticateCaller, requiredToken } from '../authenticate-caller.ts'
 import { parameters } from '../parameters.ts'
@@ -10,6 +10,6 @@ export function introspectionRoute(app: FastifyInstance, context: AuthorizationC
   app.post('/oauth/introspect', async (request) => {
     const form = parameters(request.body)
     await authenticateCaller(context, request, form)
-    return introspection(findLiveToken(context, requiredToken(form)), context.settings.issuer)
+    return introspection(await lookUpToken(context, requiredToken(form)), context.settings.issuer)
   })
 }

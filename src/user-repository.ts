@@ -1,0 +1,35 @@
+/** The repository of users that the settings name, if they name one. */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Settings } from './config/settings.ts'
+import { LdapRepository } from './users/ldap.ts'
+import { type CheckHash, openModuleRepository } from './users/module.ts'
+import { RepositoryError, type UserRepository } from './users/repository.ts'
+
+/** @throws RepositoryError for settings that do not fit together, or a module that cannot be loaded */
+export async function openUserRepository(
+  { repository, ldap }: Settings['users'],
+  home: string,
+  checkHash: CheckHash,
+): Promise<UserRepository | undefined> {
+  if (repository === undefined) return undefined
+  if (!/^ldaps?:/.test(repository)) return openModuleRepository(resolve(home, repository), checkHash)
+  const { baseDn, bindDn, bindPasswordFile, caFile, groupBaseDn } = ldap
+  if (baseDn === undefined) throw new RepositoryError('signon.ldap.base is missing')
+  if ((bindDn === undefined) !== (bindPasswordFile === undefined))
+    throw new RepositoryError('signon.ldap.bind-dn and signon.ldap.bind-password-file go together')
+  const password = bindPasswordFile && (await readFile(bindPasswordFile, 'utf8')).split(/\r?\n/, 1)[0]!
+  return new LdapRepository({
+    url: repository,
+    baseDn,
+    filter: ldap.filter,
+    idAttribute: ldap.idAttribute,
+    usernameAttribute: ldap.usernameAttribute,
+    startTls: ldap.startTls,
+    authorities: ldap.authorities,
+    claims: ldap.claims,
+    ...(bindDn !== undefined && password !== undefined && { bind: { dn: bindDn, password } }),
+    ...(caFile !== undefined && { ca: await readFile(caFile) }),
+    ...(groupBaseDn !== undefined && { groupBaseDn }),
+  })
+}
