@@ -35,7 +35,8 @@ beforeAll(async () => {
 afterAll(() => routes.close())
 
 const base = { response_type: 'code', client_id: 'indicating', redirect_uri: callback }
-const several = (resources: string[]) => new URLSearchParams(resources.map((one) => ['resource', one]))
+const several = (resources: string[]) =>
+  new URLSearchParams(resources.map((one): [string, string] => ['resource', one]))
 const requestUrl = (resources: string[]) => `${authorizeUrl(base)}&${several(resources)}`
 const ask = (form: Record<string, string>, resources: string[] = []) =>
   routes.post(
