@@ -246,6 +246,53 @@ describe.skipIf(browser === undefined).each([
     await heading('Sign in')
   })
 
+  test('form_post: the answer is posted to the client; without scripts by a button', async () => {
+    await page.goto(`${served.issuer}/login`)
+    await signIn(await newUser())
+    const posted = page.waitForRequest(
+      (request) => request.method() === 'POST' && request.url() === b.redirectUri,
+    )
+    const query = new URLSearchParams({
+      response_type: 'code',
+      response_mode: 'form_post',
+      client_id: 'resource-b',
+      redirect_uri: b.redirectUri,
+      scope: 'read',
+      state: 'posted',
+    })
+    await heading('You are signed in')
+    await page.goto(`${served.issuer}/oauth/authorize?${query}`)
+    if (!javaScriptEnabled) await page.getByRole('button', { name: 'Continue' }).click()
+    const fields = new URLSearchParams((await posted).postData() ?? '')
+    expect(fields.get('code')).toMatch(/^cs_ac_/)
+    expect(fields.get('state')).toBe('posted')
+    expect(fields.get('iss')).toBe(served.issuer)
+    expect(complaints.filter((complaint) => complaint.includes('Content Security Policy'))).toEqual([])
+  })
+
+  test('prompt=login: a user who is signed in signs in once more, and only once', async () => {
+    const username = await newUser()
+    await page.goto(`${served.issuer}/login`)
+    await signIn(username)
+    await heading('You are signed in')
+    const before = (await sessionCookie())?.value
+    const query = new URLSearchParams({
+      response_type: 'code',
+      client_id: 'resource-b',
+      redirect_uri: b.redirectUri,
+      scope: 'read',
+      prompt: 'login',
+      login_hint: username,
+    })
+    await page.goto(`${served.issuer}/oauth/authorize?${query}`)
+    await heading('Sign in')
+    expect(await page.getByLabel('Username').inputValue()).toBe(username)
+    const answered = page.waitForRequest((request) => request.url().startsWith(`${b.redirectUri}?code=`))
+    await signIn(username)
+    await answered
+    expect((await sessionCookie())?.value).not.toBe(before)
+  })
+
   test('an error page for what must not be redirected', async () => {
     await page.goto(`${served.issuer}/oauth/authorize?response_type=code&client_id=nobody&redirect_uri=x`)
     await heading('This did not work')
