@@ -75,6 +75,7 @@ try {
 
   let longestMs = 0
   let last = performance.now()
+  const used = process.cpuUsage()
   const watch = setInterval(() => {
     const now = performance.now()
     longestMs = Math.max(longestMs, now - last)
@@ -84,9 +85,11 @@ try {
   const sealed = await core.sealer.run(Date.now() + laterMs)
   const seconds = (performance.now() - begun) / 1000
   clearInterval(watch)
+  const { user, system } = process.cpuUsage(used)
+  const processorMicros = ((user + system) / sealed.events).toFixed(0)
   console.log(
     `sealed ${sealed.events} events and ${sealed.streams} grants and sessions in ${seconds.toFixed(1)} s, ` +
-      `${(sealed.events / seconds).toFixed(0)} events/s, longest pause of the event loop ${longestMs.toFixed(0)} ms, ` +
+      `${(sealed.events / seconds).toFixed(0)} events/s, ${processorMicros} us of processor time an event, longest pause of the event loop ${longestMs.toFixed(0)} ms, ` +
       `${Math.round(process.memoryUsage().rss / 1e6)} MB resident`,
   )
   await core.sealer.compact()
