@@ -22,7 +22,14 @@ import { median, range } from './report.ts'
 const roundCount = 3
 const readAtOnce = 1000
 
-const jobs = ['verification', 'verification with rows', 'fold of all rows', 'backup'] as const
+const jobs = [
+  'verification',
+  'the same, one thread',
+  'verification with rows',
+  'the same, one thread, rows',
+  'fold of all rows',
+  'backup',
+] as const
 type Job = (typeof jobs)[number]
 
 export interface AuditFigures {
@@ -52,8 +59,10 @@ export async function benchAudit(
   )
   const paths = homePaths(folder)
   const runs: Record<Job, () => Promise<unknown>> = {
-    verification: () => verify(paths.ledger, false),
-    'verification with rows': () => verify(paths.ledger, true),
+    verification: () => verify(paths.ledger, false, true),
+    'the same, one thread': () => verify(paths.ledger, false, false),
+    'verification with rows': () => verify(paths.ledger, true, true),
+    'the same, one thread, rows': () => verify(paths.ledger, true, false),
     'fold of all rows': () => fold(paths.ledger),
     backup: () => backUp(paths.ledger, join(folder, 'backup')),
   }
@@ -109,12 +118,12 @@ async function readAndHash(directory: string): Promise<void> {
   }
 }
 
-async function verify(directory: string, rows: boolean): Promise<void> {
+async function verify(directory: string, rows: boolean, hashThread: boolean): Promise<void> {
   const storage = await openStorage(directory)
   try {
     const verifySignature = (address: string, text: string, signature: string) =>
       verifyMessage(text, address, signature)
-    const { ok, faults } = await verifyLedger(storage, { verifyMessage: verifySignature, rows })
+    const { ok, faults } = await verifyLedger(storage, { verifyMessage: verifySignature, rows, hashThread })
     if (!ok) throw new Error(`the log does not hold: ${JSON.stringify(faults[0])}`)
   } finally {
     await storage.close()

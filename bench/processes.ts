@@ -98,11 +98,11 @@ export function processorMicros(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10_000
 }
 
-/** Resident memory in MB. */
-export function residentMb(pid: number): number {
+/** Resident memory in MB: all of it, or (Linux) without what is a file's. */
+export function residentMb(pid: number, kind: 'VmRSS' | 'RssAnon' = 'VmRSS'): number {
   const file = `/proc/${pid}/status`
   const kilobytes = existsSync(file)
-    ? /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(file, 'utf8'))?.[1]
+    ? new RegExp(`^${kind}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(file, 'utf8'))?.[1]
     : spawnSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }).stdout
   return Math.round(Number(kilobytes) / 1024)
 }

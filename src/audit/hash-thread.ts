@@ -1,12 +1,13 @@
 /**
  * A thread that hashes for a verification: leaves of the tree, and the fingerprints of entry comparisons. What is
- * hashed goes over in large pieces, since a message costs as much as twenty hashes.
+ * hashed goes over in large pieces, since a message costs more than many hashes.
  *
  * Answers come in the order of the tasks. This file is both ends: the thread runs it too.
  */
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, type TransferListItem, Worker, workerData } from 'node:worker_threads'
 import { HASH_BYTES, type Hash, leafHash } from '../tree/hash.ts'
+import type { Block } from './blocks.ts'
 import { type Comparison, EntryComparison } from './entry-comparison.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -20,9 +21,9 @@ type Task =
 
 const role = 'audit: hash thread'
 const absent = 0xffff_ffff
-const pieceBytes = 1 << 16
+const pieceBytes = 1 << 18
 /** Pieces on their way; more would only wait in memory. */
-const mostPieces = 8
+const mostPieces = 4
 const headBytes = 9
 const operations = ['expect', 'unexpect', 'found'] as const
 
@@ -46,6 +47,20 @@ export class HashThread {
 
   comparison(): Comparison {
     return new ThreadedComparison(this, this.#comparisons++)
+  }
+
+  /** The blocks with the leaf hashes of their records on the way. */
+  hash(blocks: readonly Block[]): Block[] {
+    const leaves = this.leavesOf(blocks.flatMap(({ records }) => records))
+    leaves.catch(() => {})
+    let begin = 0
+    return blocks.map((block) => {
+      const from = begin
+      begin += block.records.length
+      const own = leaves.then((all) => all.slice(from, from + block.records.length))
+      own.catch(() => {})
+      return { ...block, leaves: own }
+    })
   }
 
   /** The leaf hashes of records; undefined where there is none. */

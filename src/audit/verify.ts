@@ -70,7 +70,8 @@ export interface Verification {
 }
 
 const mostFaults = 100
-const blocksAhead = 8
+/** Blocks whose records are hashed together. */
+const blocksAtOnce = 8
 
 export async function verifyLedger(reader: StorageReader, options: VerifyOptions): Promise<Verification> {
   const verifier = await Verifier.open(reader, options)
@@ -194,19 +195,26 @@ class Verifier {
     await this.#thread?.close()
   }
 
-  /** The blocks, some of them read ahead so that the thread has hashed their records when they are looked at. */
+  /** The blocks, some of them read ahead so that the thread hashes their records while others are looked at. */
   async *#hashedBlocks(): AsyncGenerator<Block> {
     const thread = this.#thread
     if (!thread) {
       yield* this.#blocks
       return
     }
-    const ahead: Block[] = []
+    let group: Block[] = []
+    let hashing: Block[] = []
     for await (const block of this.#blocks) {
-      ahead.push({ ...block, leaves: thread.leavesOf(block.records) })
-      if (ahead.length > blocksAhead) yield ahead.shift()!
+      group.push(block)
+      if (group.length < blocksAtOnce) continue
+      const next = thread.hash(group)
+      yield* hashing
+      hashing = next
+      group = []
     }
-    yield* ahead
+    const last = thread.hash(group)
+    yield* hashing
+    yield* last
   }
 
   async #checkBlock(block: Block): Promise<void> {

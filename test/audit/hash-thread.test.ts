@@ -60,11 +60,11 @@ test('comparisons of many entries, two at a time, and values larger than a messa
   const thread = openThread()
   const comparisons = [thread.comparison(), thread.comparison()] as const
   const alone = new EntryComparison()
-  const large = randomBytes(200_000)
+  const large = randomBytes(300_000)
   const odd = Buffer.from('found only')
   const all: Comparison[] = [...comparisons, alone]
   for (const comparison of all) {
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 40_000; i++) {
       const [key, value] = [Buffer.from(`key ${i}`), Buffer.from(`value ${i}`)]
       comparison.expect(key, value)
       comparison.found(key, value)
