@@ -6,7 +6,7 @@ import { type AdministrationRequest, administer } from '../authorization-server/
 import type { AuthorizationContext } from '../authorization-server/context.ts'
 import type { FailureView, ProverKind } from '../authorization-server/failure-limits.ts'
 import { ownerOf } from '../authorization-server/owner.ts'
-import { grantStreamOf } from '../authorization-server/revoke.ts'
+import { presentedHash } from '../authorization-server/presented-token.ts'
 import {
   type OrderedRotation,
   rotateAsAdministrator,
@@ -77,8 +77,8 @@ export interface Operations {
   failures(input: { kind: ProverKind; name: string }): FailureView
   /** All who bear the name or bore it, removed users too, as far as they are not erased. */
   bearers(input: { username: string }): Promise<{ subject: string; removed: boolean }[]>
-  token(input: { token: string }): TokenView | null
   code(input: { code: string }): CodeView | null
+  token(input: { token: string }): Promise<TokenView | null>
   /** Moves events from before a time into segments; null: from before the time that the settings say. */
   seal(input: { beforeMs: number | null }): Promise<Sealed>
   segments(input: Record<string, never>): readonly Registration[]
@@ -154,11 +154,11 @@ export function createOperations({
         user: ownerOf(context, grant) ?? null,
       }
     },
-    token({ token }) {
-      const stream = grantStreamOf(context, token)
+    async token({ token }) {
+      const hash = await presentedHash(context, token)
+      const stream = hash === undefined ? undefined : models.streamOf(hash)
       const grant = stream === undefined ? undefined : models.load('grant', stream).state
-      if (stream === undefined || !grant) return null
-      const hash = hashToken(token)
+      if (hash === undefined || stream === undefined || !grant) return null
       const isRefreshLive =
         grant.ended === null && grant.refresh?.hash === hash && now() < grant.refresh.expiresAtSeconds * 1000
       return {

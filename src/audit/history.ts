@@ -4,11 +4,10 @@ import type { EventRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Recorded, streamOf } from '../oauth/events.ts'
-import { hashToken, isToken, type TokenKind } from '../oauth/token-format.ts'
 import { historyRowPrefix, tokenRowKey, usernameRowKey } from '../projections/rows.ts'
+import { hashOfToken } from './token-hash.ts'
 
 const codec = { encode: encodeEvent, decode: decodeEvent }
-const tokenKinds: readonly TokenKind[] = ['access', 'refresh', 'code', 'session']
 
 /** Whose history is asked for. */
 export type HistorySubject =
@@ -47,9 +46,8 @@ async function* readPositions(reader: StorageReader, positions: readonly number[
 
 async function positionsOf(reader: StorageReader, about: HistorySubject): Promise<number[]> {
   if ('token' in about) {
-    const stream = isTokenText(about.token)
-      ? await streamOfTokenHash(reader, hashToken(about.token))
-      : undefined
+    const hash = await hashOfToken(reader, about.token)
+    const stream = hash === undefined ? undefined : await streamOfTokenHash(reader, hash)
     return stream === undefined ? [] : positionsOfStream(reader, stream)
   }
   if ('grant' in about) return positionsOfStream(reader, streamOf.grant(about.grant))
@@ -67,8 +65,6 @@ async function positionsOf(reader: StorageReader, about: HistorySubject): Promis
     ...(await positionsOfRows(reader, 'u', subject)),
   ]
 }
-
-export const isTokenText = (text: string): boolean => tokenKinds.some((kind) => isToken(kind, text))
 
 /** The stream of the grant or session that a token belongs to, by SHA-256 of the token, base64url. */
 export const streamOfTokenHash = async (reader: StorageReader, hash: string): Promise<string | undefined> =>

@@ -2,8 +2,8 @@ import { readStream } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, hashesOf, type Recorded, streamOf } from '../oauth/events.ts'
-import { hashToken } from '../oauth/token-format.ts'
-import { isTokenText, streamOfTokenHash } from './history.ts'
+import { streamOfTokenHash } from './history.ts'
+import { hashOfToken } from './token-hash.ts'
 
 const codec = { encode: encodeEvent, decode: decodeEvent }
 
@@ -19,8 +19,10 @@ export interface TokenEvents {
 export const eventsOfToken = async (
   reader: StorageReader,
   token: string,
-): Promise<TokenEvents | undefined> =>
-  isTokenText(token) ? eventsOfTokenHash(reader, hashToken(token)) : undefined
+): Promise<TokenEvents | undefined> => {
+  const hash = await hashOfToken(reader, token)
+  return hash === undefined ? undefined : eventsOfTokenHash(reader, hash)
+}
 
 /** The same by SHA-256 of the token, base64url. @throws LedgerError damaged, unavailable */
 export async function eventsOfTokenHash(

@@ -94,7 +94,7 @@ const issueToken: Issue = async (context, client, { resources }, { session, user
     grantType: 'implicit',
     client,
     scopes,
-    access: secrets.create('access'),
+    access: secrets.createAccess(client),
     lifetimes: lifetimesOf(client, settings),
     nowMs,
     subject: user.subject,
@@ -103,7 +103,7 @@ const issueToken: Issue = async (context, client, { resources }, { session, user
     resources,
   })
   await ledger.append(streamOf.grant(secrets.identifier()), 0, [event], nowMs, { isNewStream: true })
-  const { access_token, token_type, expires_in, scope } = await presentTokens(context, client, answer)
+  const { access_token, token_type, expires_in, scope } = await presentTokens(context, client, answer, false)
   return { access_token, token_type, expires_in: String(expires_in), scope }
 }
 

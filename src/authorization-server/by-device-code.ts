@@ -38,7 +38,7 @@ export const byDeviceCode: TokenUseCase = async (context, { client, form, jkt })
   const stream = isToken('device', deviceCode) ? context.models.streamOf(deviceCodeHash) : undefined
   if (stream === undefined) throw new OAuthError('invalid_grant', 'the device code is not known')
   const request = { deviceCodeHash, resources: parseResources(form.resource), jkt }
-  const tokens = context.secrets.createTokens()
+  const tokens = context.secrets.createTokens(client)
   const lifetimes = lifetimesOf(client, context.settings)
   const isTooSoon = context.devicePolling.isTooSoon(deviceCodeHash, context.now())
   const issued = await decideAndAppend(context, 'grant', stream, (grant, nowMs) =>

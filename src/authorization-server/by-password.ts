@@ -23,7 +23,7 @@ export const byPassword: TokenUseCase = async (context, { client, form, jkt, add
     user,
     { scope, resources, jkt },
     { atSeconds: Math.floor(nowMs / 1000), ...passwordAuthentication },
-    secrets.createTokens(),
+    secrets.createTokens(client),
     lifetimesOf(client, settings),
     nowMs,
   )

@@ -21,11 +21,11 @@ export const byTokenExchange: TokenUseCase = async (context, { client, form, jkt
     throw new OAuthError('invalid_request', 'only access tokens are given in exchange')
   if (actorToken === undefined && form.actor_token_type !== undefined)
     throw new OAuthError('invalid_request', 'actor_token_type comes with an actor_token only')
-  const subject = presentedToken(context, 'subject_token', subjectToken, form.subject_token_type)
+  const subject = await presentedToken(context, 'subject_token', subjectToken, form.subject_token_type)
   const actor =
     actorToken === undefined
       ? undefined
-      : presentedToken(context, 'actor_token', actorToken, form.actor_token_type)
+      : await presentedToken(context, 'actor_token', actorToken, form.actor_token_type)
   const request = {
     scope,
     resources: parseResources(form.resource),
@@ -40,25 +40,25 @@ export const byTokenExchange: TokenUseCase = async (context, { client, form, jkt
     actor,
     request,
     (target) => client.metadata.resourceIds.includes(target),
-    secrets.create('access'),
+    secrets.createAccess(client),
     lifetimesOf(client, settings),
     nowMs,
   )
   await ledger.append(streamOf.grant(secrets.identifier()), 0, events, nowMs)
-  return { ...(await presentTokens(context, client, answer)), issued_token_type: tokenTypes.access }
+  return { ...(await presentTokens(context, client, answer, false)), issued_token_type: tokenTypes.access }
 }
 
 /** @throws OAuthError invalid_request for one that is not a live token of the type it is said to be */
-function presentedToken(
+async function presentedToken(
   context: AuthorizationContext,
   name: string,
   token: string,
   type: string | undefined,
-): PresentedToken {
+): Promise<PresentedToken> {
   if (type === undefined) throw new OAuthError('invalid_request', `${name}_type is missing`)
   if (!acceptedTypes.includes(type)) throw new OAuthError('invalid_request', `${name}_type is not supported`)
-  const stream = grantStreamOf(context, token)
-  const live = findLiveToken(context, token)
+  const stream = await grantStreamOf(context, token)
+  const live = await findLiveToken(context, token)
   if (stream === undefined || !live) throw new OAuthError('invalid_request', `${name} is not valid`)
   return { grantId: stream.slice(streamOf.grant('').length), live }
 }

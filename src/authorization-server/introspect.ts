@@ -2,9 +2,9 @@
 import { streamOf } from '../oauth/events.ts'
 import type { Grant } from '../oauth/grant.ts'
 import { type LiveToken, liveToken } from '../oauth/introspection.ts'
-import { hashToken, isToken } from '../oauth/token-format.ts'
 import type { AuthorizationContext } from './context.ts'
 import { ownerOf } from './owner.ts'
+import { presentedHash } from './presented-token.ts'
 
 /**
  * The token, if it is live now.
@@ -15,18 +15,20 @@ export async function lookUpToken(
   context: AuthorizationContext,
   token: string,
 ): Promise<LiveToken | undefined> {
-  const subject = context.directory && findLiveToken(context, token)?.grant.subject
+  const subject = context.directory && (await findLiveToken(context, token))?.grant.subject
   if (subject) await context.directory?.refresh(context, subject)
   return findLiveToken(context, token)
 }
 
 /** As `lookUpToken`, by what the ledger knows. */
-export function findLiveToken(context: AuthorizationContext, token: string): LiveToken | undefined {
-  if (!isToken('access', token) && !isToken('refresh', token)) return undefined
+export async function findLiveToken(
+  context: AuthorizationContext,
+  token: string,
+): Promise<LiveToken | undefined> {
   const { models, now } = context
-  const hash = hashToken(token)
-  const stream = models.streamOf(hash)
-  if (stream === undefined) return undefined
+  const hash = await presentedHash(context, token)
+  const stream = hash === undefined ? undefined : models.streamOf(hash)
+  if (hash === undefined || stream === undefined) return undefined
   const grant = models.load('grant', stream).state
   if (grant?.parent !== undefined && hasEnded(context, grant.parent)) return undefined
   const client = grant && models.load('client', streamOf.client(grant.clientId)).state

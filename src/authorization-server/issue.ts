@@ -11,7 +11,7 @@ const newStream = { isNewStream: true }
 export const issue: TokenUseCase = async (context, { client, form, jkt }) => {
   const { ledger, secrets, settings, now } = context
   const nowMs = now()
-  const tokens = { access: secrets.create('access') }
+  const tokens = { access: secrets.createAccess(client) }
   const resources = requestedResources(form.resource, client)
   const request = { scope: form.scope, ...(resources && { resources }), ...(jkt !== undefined && { jkt }) }
   const { events, answer } = issueToClient(client, request, tokens, lifetimesOf(client, settings), nowMs)

@@ -22,7 +22,7 @@ export async function logOut(
   redirectUri: string,
   live: LiveSession | undefined,
 ): Promise<{ location: string; sessionEnded: boolean }> {
-  const stream = grantStreamOf(context, accessToken)
+  const stream = await grantStreamOf(context, accessToken)
   const grant = stream === undefined ? undefined : context.models.load('grant', stream).state
   const client = grant && findClient(context, grant.clientId)
   if (stream === undefined || !grant || !client)

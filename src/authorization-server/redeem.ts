@@ -22,7 +22,7 @@ export const redeem: TokenUseCase = async (context, { client, form, jkt }) => {
     resources: parseResources(form.resource),
     jkt,
   }
-  const tokens = context.secrets.createTokens()
+  const tokens = context.secrets.createTokens(client)
   const lifetimes = lifetimesOf(client, context.settings)
   const issued = await decideAndAppend(context, 'grant', stream, (grant, nowMs) =>
     redeemCode(grant, request, client, ownerOf(context, grant), tokens, lifetimes, nowMs),

@@ -3,13 +3,17 @@ import type { Client } from '../oauth/client.ts'
 import { type Decision, refuse } from '../oauth/errors.ts'
 import type { Event, RevocationReason } from '../oauth/events.ts'
 import type { Grant } from '../oauth/grant.ts'
-import { hashToken, isToken } from '../oauth/token-format.ts'
 import type { AuthorizationContext } from './context.ts'
 import { decideAndAppend } from './decide-and-append.ts'
+import { presentedHash } from './presented-token.ts'
 
 /** The stream of the grant that a token, live or not, belongs to. */
-export function grantStreamOf({ models }: AuthorizationContext, token: string): string | undefined {
-  return isToken('access', token) || isToken('refresh', token) ? models.streamOf(hashToken(token)) : undefined
+export async function grantStreamOf(
+  context: AuthorizationContext,
+  token: string,
+): Promise<string | undefined> {
+  const hash = await presentedHash(context, token)
+  return hash === undefined ? undefined : context.models.streamOf(hash)
 }
 
 /** Ends a grant, once. */
@@ -27,7 +31,7 @@ export const endGrant = (grant: Grant | undefined, reason: RevocationReason): De
  * @throws OAuthError invalid_grant for the token of another client
  */
 export async function revoke(context: AuthorizationContext, client: Client, token: string): Promise<void> {
-  const stream = grantStreamOf(context, token)
+  const stream = await grantStreamOf(context, token)
   if (stream === undefined) return
   await decideAndAppend(context, 'grant', stream, (grant) =>
     grant && grant.clientId !== client.clientId

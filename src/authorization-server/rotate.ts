@@ -19,7 +19,7 @@ export const rotate: TokenUseCase = async (context, { client, form, jkt }) => {
   if (subject) await context.directory?.refresh(context, subject)
   const request = { refreshTokenHash, scope, resources: parseResources(form.resource), jkt }
   const { refreshGraceMs } = context.settings
-  const successors = context.secrets.successorsOf(token)
+  const successors = context.secrets.successorsOf(token, client)
   const lifetimes = lifetimesOf(client, context.settings)
   const issued = await decideAndAppend(context, 'grant', stream, (grant, nowMs) =>
     rotateRefreshToken(

@@ -5,20 +5,12 @@
  * keys. Servers of one ledger each sign with keys of their own and publish them all. A key's file is on disk
  * before its event is: dying between the two leaves a file that nobody knows, which goes with the next change.
  */
-import {
-  CompactSign,
-  type CryptoKey,
-  compactVerify,
-  errors,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  type JWTPayload,
-} from 'jose'
+import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { LedgerError } from '../ledger/errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { SigningAlgorithm } from '../oauth/client-metadata.ts'
 import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
+import { type VerifiedJwt, verifyJwt } from '../oauth/jwt.ts'
 import {
   type HeldKey,
   type KeySchedule,
@@ -53,18 +45,10 @@ const marginSeconds = 300
 const modulusBits = 2048
 const mostSteps = 100
 
-export interface VerifiedJwt {
-  /** The key that signed it, as it is now. */
-  key: SigningKey
-  typ: string | undefined
-  payload: JWTPayload
-}
-
 export class SigningKeys {
   readonly #sources: SigningKeySources
   readonly #keys = new Map<string, SigningKey>()
   readonly #privateKeys = new Map<string, CryptoKey | Uint8Array>()
-  readonly #publicKeys = new Map<string, CryptoKey | Uint8Array>()
   /** Own keys whose private part was looked for in its file. */
   readonly #lookedFor = new Set<string>()
   #turn: Promise<unknown> = Promise.resolve()
@@ -112,27 +96,9 @@ export class SigningKeys {
       .sign(this.#privateKeys.get(kid)!)
   }
 
-  /**
-   * What a JWT says if a key of this ledger signed it, retired ones included; undefined otherwise. The key decides
-   * the algorithm, never the header: "none", or a public key taken for a secret, cannot pass (RFC 8725 section 3.1).
-   * Issuer, audience and times are for the caller to check.
-   */
-  async verify(jwt: string): Promise<VerifiedJwt | undefined> {
-    try {
-      const { payload, protectedHeader } = await compactVerify(jwt, async ({ alg, kid, crit }) => {
-        const key = typeof kid === 'string' ? this.#keys.get(kid) : undefined
-        if (!key || key.algorithm !== alg || crit !== undefined)
-          throw new errors.JWSInvalid('no key of this server')
-        return this.#publicKey(key)
-      })
-      const claims: unknown = JSON.parse(Buffer.from(payload).toString())
-      const isObject = typeof claims === 'object' && claims !== null && !Array.isArray(claims)
-      const key = this.#keys.get(protectedHeader.kid!)!
-      return isObject ? { key, typ: protectedHeader.typ, payload: claims as JWTPayload } : undefined
-    } catch (error) {
-      if (error instanceof errors.JOSEError || error instanceof SyntaxError) return undefined
-      throw error
-    }
+  /** What a JWT says if a key of this ledger signed it, retired ones included. */
+  verify(jwt: string): Promise<VerifiedJwt | undefined> {
+    return verifyJwt(jwt, (kid) => this.#keys.get(kid))
   }
 
   /** The JWK set to publish (RFC 7517 section 5): what signs, signed or will sign. */
@@ -302,14 +268,6 @@ export class SigningKeys {
     const { serverAddresses } = this.#sources
     const own = [...this.#keys.values()].filter((key) => serverAddresses.includes(key.serverAddress))
     return own.map((key) => ({ key, isUsable: this.#privateKeys.has(key.kid) }))
-  }
-
-  async #publicKey(key: SigningKey): Promise<CryptoKey | Uint8Array> {
-    const known = this.#publicKeys.get(key.kid)
-    if (known) return known
-    const imported = await importJWK({ ...key.jwk }, key.algorithm)
-    this.#publicKeys.set(key.kid, imported)
-    return imported
   }
 
   #follow(events: readonly Recorded[]): void {

@@ -1,5 +1,7 @@
 /** Random tokens, and the successors of refresh tokens. */
 import { randomFillSync, randomInt } from 'node:crypto'
+import type { Client } from '../oauth/client.ts'
+import type { ClientMetadata } from '../oauth/client-metadata.ts'
 import { userCodeLength, userCodeLetters } from '../oauth/grants/device-code.ts'
 import type { FreshTokens } from '../oauth/grants/token-answer.ts'
 import { formatToken, hashToken, type TokenKind } from '../oauth/token-format.ts'
@@ -47,17 +49,23 @@ export class TokenSecrets {
     return this.#successor.of(`user code ${code}`)
   }
 
-  createTokens(): FreshTokens {
-    return { access: this.create('access'), refresh: this.create('refresh') }
+  /** What an access token of this client is known by: itself, or the `jti` of a JWT. */
+  createAccess({ metadata }: Client): SecretToken {
+    return this.create(kindOf(metadata))
+  }
+
+  createTokens(client: Client): FreshTokens {
+    return { access: this.createAccess(client), refresh: this.create('refresh') }
   }
 
   /**
    * The tokens that replace a refresh token: a keyed function of it (HMAC-SHA256), so that a retry finds them
    * again though nothing but their hashes was ever stored.
    */
-  successorsOf(refreshToken: string): FreshTokens {
-    const derive = (kind: 'access' | 'refresh') => named(kind, this.#successor.of(`${kind} ${refreshToken}`))
-    return { access: derive('access'), refresh: derive('refresh') }
+  successorsOf(refreshToken: string, { metadata }: Client): FreshTokens {
+    const derive = (kind: 'access' | 'jwtId' | 'refresh') =>
+      named(kind, this.#successor.of(`${kind} ${refreshToken}`))
+    return { access: derive(kindOf(metadata)), refresh: derive('refresh') }
   }
 
   /** What only a server of this ledger can have written beside this text. */
@@ -81,6 +89,8 @@ export class TokenSecrets {
     return this.#pool.subarray(start, this.#used)
   }
 }
+
+const kindOf = ({ accessTokenFormat }: ClientMetadata) => (accessTokenFormat === 'jwt' ? 'jwtId' : 'access')
 
 function named(kind: TokenKind, secret: string): SecretToken {
   const token = formatToken(kind, secret)

@@ -24,6 +24,7 @@ import { type ReceiptSource, receiptsRoute } from './routes/receipts.ts'
 import { registerRoutes } from './routes/register.ts'
 import { revocationRoute } from './routes/revocation.ts'
 import { tokenRoute } from './routes/token.ts'
+import { userinfoRoute } from './routes/userinfo.ts'
 import { welcomeRoute } from './routes/welcome.ts'
 import { SessionCookie } from './session-cookie.ts'
 
@@ -93,6 +94,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     revocationRoute(programs, context)
     metadataRoute(programs, context)
     jwksRoute(programs, context)
+    userinfoRoute(programs, context)
     healthRoutes(programs, health)
     publishedLogRoutes(programs, log)
     await registerRoutes(programs, context)

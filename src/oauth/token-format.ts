@@ -10,6 +10,8 @@ export const tokenPrefixes = {
   refresh: 'cs_rt_',
   session: 'cs_se_',
   device: 'cs_dc_',
+  /** `jti` of a JWT access token: not a token by itself. */
+  jwtId: 'cs_jt_',
   /** RFC 9126 section 2.2. */
   request: 'urn:ietf:params:oauth:request_uri:',
   /** Initial access token and registration access token (RFC 7591 section 1.2). */

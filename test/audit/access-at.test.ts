@@ -100,9 +100,10 @@ test('law: the answer is what the server would have said then, from the index an
       for (const request of [...begin, ...requests]) {
         await perform(world, holdings, request)
         const tokens = [...new Set([...holdings.access, ...holdings.refresh])]
+        const live = await Promise.all(tokens.map((token) => findLiveToken(context, token)))
         said.push({
           atMs: clock.nowMs,
-          tokens: tokens.filter((token) => findLiveToken(context, token)).map(hashToken),
+          tokens: tokens.filter((_, i) => live[i]).map(hashToken),
           sessions: holdings.cookies.flatMap((cookie) => findSession(context, cookie)?.session.id ?? []),
         })
         clock.nowMs += 1000

@@ -47,8 +47,9 @@ async function alice(passwordHash?: string) {
   return { world, user, client, logIn, tokens }
 }
 
-const isLive = ({ context }: World, { access_token, refresh_token = '' }: TokenAnswer) =>
-  findLiveToken(context, access_token) !== undefined || findLiveToken(context, refresh_token) !== undefined
+const isLive = async ({ context }: World, { access_token, refresh_token = '' }: TokenAnswer) =>
+  (await findLiveToken(context, access_token)) !== undefined ||
+  (await findLiveToken(context, refresh_token)) !== undefined
 
 describe('a session takes its grants along', () => {
   test.each<[SessionEndReason, string, boolean]>([
@@ -66,7 +67,7 @@ describe('a session takes its grants along', () => {
     const given = await tokens(cookie, scope)
     await endSession(world.context, findSession(world.context, cookie)!.session, reason)
     expect(findSession(world.context, cookie)).toBeUndefined()
-    expect(isLive(world, given)).toBe(livesOn)
+    expect(await isLive(world, given)).toBe(livesOn)
   })
 
   test('and no grant of another session', async () => {
@@ -74,7 +75,7 @@ describe('a session takes its grants along', () => {
     const [one, other] = [await logIn(), await logIn()]
     const given = await tokens(other, 'openid')
     await endSession(world.context, findSession(world.context, one)!.session, 'logout')
-    expect(isLive(world, given)).toBe(true)
+    expect(await isLive(world, given)).toBe(true)
   })
 
   test('of the sessions too that it went on for', async () => {
@@ -83,9 +84,9 @@ describe('a session takes its grants along', () => {
     const given = await tokens(first, 'openid')
     const second = await logIn(first)
     expect(findSession(world.context, first)).toBeUndefined()
-    expect(isLive(world, given)).toBe(true)
+    expect(await isLive(world, given)).toBe(true)
     await endSession(world.context, findSession(world.context, second)!.session, 'logout')
-    expect(isLive(world, given)).toBe(false)
+    expect(await isLive(world, given)).toBe(false)
   })
 
   test('but not those that are over already', async () => {
@@ -130,7 +131,7 @@ describe('a user', () => {
     const cookie = await logIn()
     const given = await tokens(cookie, 'openid offline_access')
     await administer(world.context, signedRequest(world, event, { stream: 'user:alice-subject' }))
-    expect(isLive(world, given)).toBe(false)
+    expect(await isLive(world, given)).toBe(false)
     expect(world.heard.at(-1)!.event).toEqual({ type: 'session.ended', reason: 'user_removed' })
   })
 
@@ -141,7 +142,7 @@ describe('a user', () => {
     const event = userUpdated('alice-subject', ['ADMIN'])
     await administer(world.context, signedRequest(world, event, { stream: 'user:alice-subject' }))
     expect(findSession(world.context, cookie)!.user.authorities).toEqual(['ADMIN'])
-    expect(isLive(world, given)).toBe(true)
+    expect(await isLive(world, given)).toBe(true)
   })
 })
 
@@ -160,14 +161,14 @@ describe('a changed password', () => {
     const given = [await tokens(cookies[0]!, 'openid offline_access'), await tokens(cookies[1]!, 'read')]
     await change(world, 'new')
     expect(cookies.map((cookie) => findSession(world.context, cookie))).toEqual([undefined, undefined])
-    expect(given.map((one) => isLive(world, one))).toEqual([false, false])
+    expect(await Promise.all(given.map((one) => isLive(world, one)))).toEqual([false, false])
     // In the same millisecond.
     const cookie = await logIn()
     const later = await tokens(cookie, 'openid')
     const changed = world.heard.find(({ event }) => event.type === 'user.password_changed')!
     await followEnd(world.context, changed)
     expect(findSession(world.context, cookie)).toBeDefined()
-    expect(isLive(world, later)).toBe(true)
+    expect(await isLive(world, later)).toBe(true)
   })
 
   test('counts, the former one no longer, and its hash is gone', async () => {
@@ -207,8 +208,8 @@ test('what follows is done after a crash in between too', async () => {
   // The event alone, as if the process had died right behind it.
   const ended: Event = { type: 'session.ended', reason: 'logout' }
   const [recorded] = await world.ledger.append(`session:${id}`, 1, [ended], world.clock.nowMs)
-  expect(isLive(world, given)).toBe(true)
+  expect(await isLive(world, given)).toBe(true)
   await followEnd(world.context, recorded!)
-  expect(isLive(world, given)).toBe(false)
+  expect(await isLive(world, given)).toBe(false)
   expect(user.subject).toBe('alice-subject')
 })

@@ -87,7 +87,7 @@ test('tokens end with the user', async () => {
   const world = await openWorld()
   const { user, tokens } = await signedOn(world)
   await erase(world, user.subject)
-  expect(findLiveToken(world.context, tokens.access_token)).toBeUndefined()
+  expect(await findLiveToken(world.context, tokens.access_token)).toBeUndefined()
   await expectFreshFold(world)
 })
 

@@ -35,7 +35,7 @@ describe('50 parallel redemptions of one code', () => {
       'token.issued': 1,
       'grant.revoked code_reuse': 1,
     })
-    expect(findLiveToken(world.context, given[0]!.access_token)).toBeUndefined()
+    expect(await findLiveToken(world.context, given[0]!.access_token)).toBeUndefined()
     expectNothingTwice(world)
     await checkTree(world.ledger)
   })
@@ -67,10 +67,10 @@ describe('50 parallel rotations of one refresh token', () => {
     expect(tally(world)).toMatchObject({ 'token.refreshed': 1 })
     expect(tally(world)).not.toHaveProperty('grant.revoked refresh_reuse')
     const { access_token, refresh_token } = answers[0]!
-    expect(findLiveToken(world.context, access_token)?.kind).toBe('access')
-    expect(findLiveToken(world.context, refresh_token!)?.kind).toBe('refresh')
-    expect(findLiveToken(world.context, tokens.access_token)).toBeUndefined()
-    expect(findLiveToken(world.context, tokens.refresh_token)).toBeUndefined()
+    expect((await findLiveToken(world.context, access_token))?.kind).toBe('access')
+    expect((await findLiveToken(world.context, refresh_token!))?.kind).toBe('refresh')
+    expect(await findLiveToken(world.context, tokens.access_token)).toBeUndefined()
+    expect(await findLiveToken(world.context, tokens.refresh_token)).toBeUndefined()
     await checkTree(world.ledger)
   })
 
@@ -86,7 +86,7 @@ describe('50 parallel rotations of one refresh token', () => {
     )
     expect(answers).toEqual(Array(50).fill('invalid_grant'))
     expect(tally(world)).toMatchObject({ 'token.refreshed': 1, 'grant.revoked refresh_reuse': 1 })
-    expect(findLiveToken(world.context, successor.access_token)).toBeUndefined()
+    expect(await findLiveToken(world.context, successor.access_token)).toBeUndefined()
     expect(
       await answerOrCode(() => requestToken(world.context, client, rotateForm(successor.refresh_token!))),
     ).toBe('invalid_grant')

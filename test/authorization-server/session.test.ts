@@ -79,7 +79,7 @@ describe('a session', () => {
     const { tokens, user } = await signedOn(world)
     const cookie = await startSession(world.context, user, browser)
     expect(findSession(world.context, tokens.access_token)).toBeUndefined()
-    expect(findLiveToken(world.context, cookie)).toBeUndefined()
+    expect(await findLiveToken(world.context, cookie)).toBeUndefined()
     const renamed = tokens.access_token.replace('cs_at_', 'cs_se_')
     expect(findSession(world.context, renamed)).toBeUndefined()
   })
@@ -103,8 +103,8 @@ describe('logging out with an access token', () => {
       location: redirectUri,
       sessionEnded: true,
     })
-    expect(findLiveToken(world.context, tokens.access_token)).toBeUndefined()
-    expect(findLiveToken(world.context, tokens.refresh_token)).toBeUndefined()
+    expect(await findLiveToken(world.context, tokens.access_token)).toBeUndefined()
+    expect(await findLiveToken(world.context, tokens.refresh_token)).toBeUndefined()
     expect(findSession(world.context, cookie)).toBeUndefined()
     expect(await logOut(world.context, tokens.access_token, redirectUri, undefined)).toEqual({
       location: redirectUri,
@@ -131,7 +131,7 @@ describe('logging out with an access token', () => {
     const { tokens } = await signedOn(world)
     const run = () => logOut(world.context, token ?? tokens.access_token, uri, undefined)
     expect(await answerOrCode(run)).toBe('invalid_request')
-    expect(findLiveToken(world.context, tokens.access_token)).toBeDefined()
+    expect(await findLiveToken(world.context, tokens.access_token)).toBeDefined()
   })
 })
 
@@ -141,8 +141,8 @@ describe('RFC 7009: a client revokes', () => {
       const world = await openWorld()
       const { client, tokens } = await signedOn(world)
       await revoke(world.context, client, tokens[name])
-      expect(findLiveToken(world.context, tokens.access_token)).toBeUndefined()
-      expect(findLiveToken(world.context, tokens.refresh_token)).toBeUndefined()
+      expect(await findLiveToken(world.context, tokens.access_token)).toBeUndefined()
+      expect(await findLiveToken(world.context, tokens.refresh_token)).toBeUndefined()
     }
   })
 
@@ -153,6 +153,6 @@ describe('RFC 7009: a client revokes', () => {
     for (const token of [sampleToken('access', 'unknown').token, '', 'constructor', code])
       await revoke(world.context, client, token)
     expect(await answerOrCode(() => revoke(world.context, other, tokens.access_token))).toBe('invalid_grant')
-    expect(findLiveToken(world.context, tokens.access_token)).toBeDefined()
+    expect(await findLiveToken(world.context, tokens.access_token)).toBeDefined()
   })
 })

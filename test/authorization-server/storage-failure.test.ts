@@ -78,7 +78,7 @@ describe.each(faults)('a write that fails, %s', (fault) => {
     const rotate = () => requestToken(world.context, client, rotateForm(tokens.refresh_token))
     await expect(rotate()).rejects.toMatchObject({ code: 'unavailable' })
     const answer = await rotate()
-    expect(findLiveToken(world.context, answer.access_token)).toBeDefined()
+    expect(await findLiveToken(world.context, answer.access_token)).toBeDefined()
     expect(tally(world)).toMatchObject({ 'token.refreshed': 1 })
   })
 })
@@ -98,7 +98,7 @@ describe('while nothing can be read', () => {
   test('no token is called inactive, no session ended, no client or user wrong', async () => {
     const { world } = await dark()
     const { context } = world
-    expect(() => findLiveToken(context, sampleToken('access', 'some').token)).toThrow(unavailable)
+    await expect(findLiveToken(context, sampleToken('access', 'some').token)).rejects.toThrow(unavailable)
     expect(() => findSession(context, sampleToken('session', 'some').token)).toThrow(unavailable)
     await expect(authenticateUser(context, 'alice', 'x', '127.0.0.1')).rejects.toEqual(unavailable)
     const credentials = { clientId: 'other', secret: 'x', method: 'client_secret_basic' } as const
@@ -122,7 +122,7 @@ describe('while nothing can be read', () => {
 
   test('what is no token at all is still nothing', async () => {
     const { world } = await dark()
-    expect(findLiveToken(world.context, 'cs_at_short')).toBeUndefined()
+    expect(await findLiveToken(world.context, 'cs_at_short')).toBeUndefined()
     expect(findSession(world.context, undefined)).toBeUndefined()
   })
 })

@@ -17,9 +17,11 @@ const metadataPath = '/.well-known/oauth-authorization-server'
 
 describe('methods', () => {
   test.each([
-    ['/oauth/token', 'POST'],
+    ['/oauth/token', 'OPTIONS, POST'],
     ['/oauth/introspect', 'POST'],
-    ['/oauth/revoke', 'POST'],
+    ['/oauth/revoke', 'OPTIONS, POST'],
+    ['/oauth/userinfo', 'GET, HEAD, OPTIONS, POST'],
+    ['/oauth/jwks', 'GET, HEAD'],
     ['/oauth/check_token', 'GET, HEAD, POST'],
     ['/oauth/authorize', 'GET, POST'],
     ['/oauth/confirm_access', 'GET, POST'],

@@ -7,12 +7,21 @@ import { authenticationClasses } from '../../oauth/authentication-context.ts'
 import { prompts } from '../../oauth/authentication-request.ts'
 import { assertionAlgorithms } from '../../oauth/client-assertion.ts'
 import { responseModes, responseTypes } from '../../oauth/response-type.ts'
+import { claimNames, claimScopes } from '../../oauth/user-claims.ts'
+import { allowEveryOrigin } from '../cross-origin.ts'
 import { pushedRequestPath } from './pushed-request.ts'
 
-export function metadataRoute(app: FastifyInstance, { settings }: AuthorizationContext): void {
-  app.get('/.well-known/oauth-authorization-server', (_request, reply) =>
-    reply.header('cache-control', 'public, max-age=300').removeHeader('pragma').send(metadata(settings)),
-  )
+/** RFC 8414 section 3, and OpenID Connect Discovery section 4: the same document at both addresses. */
+const addresses = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']
+
+export function metadataRoute(app: FastifyInstance, { settings, keys }: AuthorizationContext): void {
+  for (const address of addresses)
+    app.get(address, (_request, reply) =>
+      allowEveryOrigin(reply)
+        .header('cache-control', 'public, max-age=300')
+        .removeHeader('pragma')
+        .send({ ...metadata(settings), id_token_signing_alg_values_supported: keys.algorithms }),
+    )
 }
 
 /** Of clients that prove themselves. */
@@ -24,6 +33,8 @@ const metadata = ({ issuer, registration, pushedRequestsOnly }: AuthorizationSet
   authorization_endpoint: `${issuer}/oauth/authorize`,
   token_endpoint: `${issuer}/oauth/token`,
   device_authorization_endpoint: `${issuer}/oauth/device_authorization`,
+  userinfo_endpoint: `${issuer}/oauth/userinfo`,
+  jwks_uri: `${issuer}/oauth/jwks`,
   introspection_endpoint: `${issuer}/oauth/introspect`,
   revocation_endpoint: `${issuer}/oauth/revoke`,
   ...(registration !== 'off' && { registration_endpoint: `${issuer}/oauth/register` }),
@@ -43,6 +54,10 @@ const metadata = ({ issuer, registration, pushedRequestsOnly }: AuthorizationSet
   revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
   dpop_signing_alg_values_supported: proofAlgorithms,
   code_challenge_methods_supported: ['S256'],
+  subject_types_supported: ['public'],
+  scopes_supported: ['openid', ...claimScopes],
+  claim_types_supported: ['normal'],
+  claims_supported: ['sub', 'iss', 'auth_time', 'acr', ...claimNames],
   authorization_response_iss_parameter_supported: true,
   ui_locales_supported: ['en', 'ko'],
   prompt_values_supported: prompts,
