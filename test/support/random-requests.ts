@@ -264,7 +264,7 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
       return
     }
     case 'rotate keys':
-      await context.keys.rotate(['ES256'], pick % 2 === 0)
+      if (pick < 4) await context.keys.rotate(['ES256'], pick < 2)
       return
     case 'expire':
       await expireSessions(context)
