@@ -46,7 +46,7 @@ export async function rotateAsAdministrator(
     { refreshTokenHash, scope: undefined },
     client,
     ownerOf(context, grant),
-    secrets.successorsOf(refreshToken),
+    secrets.successorsOf(refreshToken, client),
     lifetimesOf(client, settings),
     settings.refreshGraceMs,
     nowMs,

@@ -83,7 +83,6 @@ describe('addresses that are not there', () => {
   })
 })
 
-const secretMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
 
 describe('RFC 8414 section 3: metadata', () => {
   test('says what there is, under the issuer of the settings', async () => {

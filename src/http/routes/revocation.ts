@@ -8,7 +8,7 @@ import { allowClientOrigin, preflightRoute } from '../cross-origin.ts'
 import { parameters } from '../parameters.ts'
 
 export function revocationRoute(app: FastifyInstance, context: AuthorizationContext): void {
-  app.post('/oauth/revoke', async (request) => {
+  app.post('/oauth/revoke', async (request, reply) => {
     const form = parameters(request.body)
     if (request.headers.origin !== undefined)
       allowClientOrigin(request, reply, findClient(context, form.client_id ?? ''))

@@ -1,7 +1,7 @@
 /** `GET` and `POST /oauth/userinfo`: claims about the user of an access token (OpenID Connect Core section 5.3). */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
-import { findLiveToken } from '../../authorization-server/introspect.ts'
+import { lookUpToken } from '../../authorization-server/introspect.ts'
 import { OAuthError } from '../../oauth/errors.ts'
 import type { LiveToken } from '../../oauth/introspection.ts'
 import { claimsOfUser } from '../../oauth/user.ts'
@@ -52,7 +52,7 @@ async function usedToken(
   form: Parameters,
 ): Promise<LiveToken> {
   const { token, scheme } = presented(request, form)
-  const live = await findLiveToken(context, token)
+  const live = await lookUpToken(context, token)
   if (live) allowClientOrigin(request, reply, live.client)
   if (live?.kind !== 'access') throw new OAuthError('invalid_token', 'the access token is not live')
   const bound = live.grant.access?.jkt
