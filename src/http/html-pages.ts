@@ -30,8 +30,8 @@ export const languageOf = (request: FastifyRequest, asked?: string): Language =>
 
 export interface PagePolicy {
   /**
-   * Where a form's answer may lead besides this site: browsers hold redirects after a form to `form-action`, and the
-   * way ends at the client's redirect URI.
+   * Where a form's answer may lead besides this site. Chromium holds every redirect after a form to `form-action`, also
+   * those behind the client's redirect URI, which only the client knows: so the target's scheme is allowed, not its host.
    */
   formTarget?: string | undefined
   /** The page's form goes there itself, and nothing on it to this site. */
@@ -44,10 +44,7 @@ export interface PagePolicy {
 export function sendPage(reply: FastifyReply, html: string, page: PagePolicy = {}): FastifyReply {
   const { formTarget, onlyForm = false, script } = page
   if (formTarget !== undefined) {
-    const target = new URL(formTarget)
-    // A private-use scheme has no origin, and CSP has no words for an IPv6 address (CSP3 section 2.3.1).
-    const isSchemeOnly = target.origin === 'null' || target.hostname.startsWith('[')
-    const source = isSchemeOnly ? target.protocol : target.origin
+    const source = new URL(formTarget).protocol
     const policy = String(reply.getHeader('content-security-policy'))
       .replace("form-action 'self'", onlyForm ? `form-action ${source}` : `form-action 'self' ${source}`)
       .replace(

@@ -357,6 +357,30 @@ describe.skipIf(browser === undefined)('Chromium', () => {
     expect(complaints.filter((complaint) => complaint.includes('Content Security Policy'))).toEqual([])
   })
 
+  test('a client whose redirect URI leads on to another origin is reached after the form', async () => {
+    await open()
+    const username = await newUser()
+    const client = fastify({ forceCloseConnections: true })
+    client.get('/callback', (_request, reply) => reply.redirect(`${b.origin}/welcome-from-a`))
+    try {
+      await client.listen({ host: '127.0.0.1', port: 0 })
+      const query = new URLSearchParams({
+        response_type: 'code',
+        client_id: 'native',
+        redirect_uri: `http://127.0.0.1:${portOf(client)}/callback`,
+        code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+        code_challenge_method: 'S256',
+      })
+      await page.goto(`${served.issuer}/oauth/authorize?${query}`)
+      await signIn(username)
+      await heading('Allow access?')
+      await allow()
+      await page.waitForURL(`${b.origin}/welcome-from-a`)
+    } finally {
+      await client.close()
+    }
+  })
+
   describe('a login page of 1.1, on another origin', () => {
     const goTo = async (app: FastifyInstance, host: string) => {
       await page.goto(`http://${host}:${portOf(app)}/login.html`)
