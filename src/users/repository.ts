@@ -13,8 +13,7 @@ export interface RepositoryUser {
 }
 
 /**
- * Every implementation passes test/users/repository-contract.ts. Calls may run at the same time; each ends in
- * bounded time.
+ * Calls may run at the same time; each ends in bounded time.
  */
 export interface UserRepository {
   /** Names this repository for ever: the same id in another one is another person. */
