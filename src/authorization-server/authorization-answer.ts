@@ -1,7 +1,7 @@
 /** What the authorization endpoint gives, and how it travels: RFC 6749 sections 4.1.2 and 4.2.2, RFC 9207. */
 import type { AuthorizationRequest, AuthorizationTarget } from '../oauth/authorization-request.ts'
 import type { Client } from '../oauth/client.ts'
-import type { OAuthError } from '../oauth/errors.ts'
+import { type OAuthError, wireDescription } from '../oauth/errors.ts'
 import { streamOf } from '../oauth/events.ts'
 import { issueTokens } from '../oauth/grants/issue-tokens.ts'
 import { redirectTo } from '../oauth/redirect-uri.ts'
@@ -35,7 +35,7 @@ export const errorStep = (
   context: AuthorizationContext,
   target: AuthorizationTarget,
   error: OAuthError,
-): AnswerStep => answerStep(context, target, { error: error.code, error_description: error.message })
+): AnswerStep => answerStep(context, target, { error: error.code, error_description: wireDescription(error) })
 
 type Issue = (
   context: AuthorizationContext,

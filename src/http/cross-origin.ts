@@ -17,7 +17,8 @@ export function allowClientOrigin(
   const { origin } = request.headers
   if (origin === undefined) return
   reply.header('vary', 'Origin')
-  const isOwn = (uri: string) => URL.canParse(uri) && new URL(uri).origin === origin
+  // A private-use scheme has the origin "null", as a sandboxed frame of any site has.
+  const isOwn = (uri: string) => /^https?:/.test(uri) && URL.canParse(uri) && new URL(uri).origin === origin
   if (!client || client.removed || !isPublic(client) || !client.metadata.redirectUris.some(isOwn)) return
   reply
     .header('access-control-allow-origin', origin)

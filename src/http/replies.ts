@@ -1,6 +1,6 @@
 /** Errors as they leave the server; what is inside stays inside. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { OAuthError } from '../oauth/errors.ts'
+import { OAuthError, wireDescription } from '../oauth/errors.ts'
 
 /** Seconds after which a client may try again when the ledger cannot be read or written. */
 const unavailableSeconds = 1
@@ -32,5 +32,5 @@ export function sendError(reply: FastifyReply, error: OAuthError): FastifyReply 
     reply.header('www-authenticate', 'Basic realm="coinstack-signon", charset="UTF-8"')
   const { retryAfterSeconds = error.status === 503 ? unavailableSeconds : undefined } = error
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
-  return reply.code(error.status).send({ error: error.code, error_description: error.message })
+  return reply.code(error.status).send({ error: error.code, error_description: wireDescription(error) })
 }

@@ -40,14 +40,44 @@ export interface HttpServerOptions {
   trustProxy: boolean
   /** Whether parameters may come as JSON too. */
   jsonRequests: boolean
+  /** How long a client may take; those below unless a test cannot wait. */
+  timeouts?: HttpTimeouts
+}
+
+export interface HttpTimeouts {
+  /** For the header of a request, from its first byte on. */
+  headersMs: number
+  /** For a request as a whole. */
+  requestMs: number
+  /** Between two requests of one connection. */
+  keepAliveMs: number
+  /** How often connections are looked at. */
+  checkMs: number
+}
+
+/**
+ * Who sends a byte a minute keeps no connection (CWE-400, "slowloris"). A request has at most 80 KiB, for which twenty
+ * seconds are enough on the slowest of lines.
+ */
+const usualTimeouts: HttpTimeouts = {
+  headersMs: 10_000,
+  requestMs: 20_000,
+  keepAliveMs: 72_000,
+  checkMs: 5_000,
 }
 
 /** The largest body that an OAuth request of any kind needs, with room to spare. */
 const bodyLimitBytes = 64 * 1024
 
+const ofNode = ({ headersMs, checkMs }: HttpTimeouts) => ({
+  headersTimeout: headersMs,
+  connectionsCheckingInterval: checkMs,
+})
+
 /** Builds the server; `listen` and `close` are the caller's. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const { context, pages, health, log, receipts, logger, tls, trustProxy, jsonRequests } = options
+  const { timeouts = usualTimeouts } = options
   const app = fastify({
     loggerInstance: logger,
     // What happened stands in the ledger; addresses may carry tokens and are not logged.
@@ -58,7 +88,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     trustProxy,
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => sendError(reply, wireError(error, request.log)),
-    ...(tls && { https: tls }),
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.keepAliveMs,
+    // Fastify takes the options of node:https in place of those of node:http.
+    ...(tls ? { https: { ...tls, ...ofNode(timeouts) } } : { http: ofNode(timeouts) }),
   }) as unknown as FastifyInstance
   app.removeAllContentTypeParsers()
   await app.register(formbody, { bodyLimit: bodyLimitBytes })

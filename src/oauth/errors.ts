@@ -53,6 +53,13 @@ export class OAuthError extends Error {
   }
 }
 
+/**
+ * A description as the wire takes it: "MUST NOT include characters outside the set %x20-21 / %x23-5B / %x5D-7E" (RFC
+ * 6749 sections 4.1.2.1 and 5.2). It may quote what came from outside.
+ */
+export const wireDescription = ({ message }: OAuthError): string =>
+  message.replaceAll('"', "'").replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/gu, '?')
+
 /** What a decision comes to: events to append, then an answer or a refusal. */
 export type Decision<A, E> =
   | { events: readonly E[]; answer: A; refusal?: undefined }

@@ -14,7 +14,7 @@ import { createPrivateKey } from '../../src/chain/keys.ts'
 import { homePaths, prepareHome } from '../../src/config/home.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { openCore } from '../../src/core.ts'
-import { createHttpServer } from '../../src/http/server.ts'
+import { createHttpServer, type HttpTimeouts } from '../../src/http/server.ts'
 import type { Checkpoints } from '../../src/ledger/checkpoints.ts'
 import { LedgerError } from '../../src/ledger/errors.ts'
 import { publishedLog } from '../../src/ledger/published-log.ts'
@@ -33,7 +33,7 @@ export interface HttpRoutes {
   /** Milliseconds since 1970, as the server sees them. */
   clock: { nowMs: number }
   faults: StorageFaults
-  /** Messages of the server log from level "warn" on. */
+  /** Messages of the server log, from level "warn" on unless told otherwise. */
   complaints: string[]
   post(path: string, form: Form, headers?: Record<string, string>): Promise<Response>
   close(): Promise<void>
@@ -43,6 +43,10 @@ interface RoutesOptions {
   /** Settings, as environment variables. */
   environment?: Record<string, string>
   isSecure?: boolean
+  timeouts?: HttpTimeouts
+  /** Level of the server log from which on lines are kept. */
+  logLevel?: string
+  trustProxy?: boolean
 }
 
 const startMs = Date.UTC(2030, 0, 1)
@@ -51,6 +55,9 @@ export const issuer = 'http://signon.example'
 export async function openRoutes({
   environment = {},
   isSecure = false,
+  timeouts,
+  logLevel = 'warn',
+  trustProxy = false,
 }: RoutesOptions = {}): Promise<HttpRoutes> {
   const home = await mkdtemp(join(tmpdir(), 'signon-routes-'))
   const paths = homePaths(home)
@@ -72,7 +79,7 @@ export async function openRoutes({
   const { context } = core
   const complaints: string[] = []
   const stream = { write: (line: string) => void complaints.push(JSON.parse(line).msg) }
-  const { log: logger } = fastify({ logger: { level: 'warn', stream } })
+  const { log: logger } = fastify({ logger: { level: logLevel, stream } })
   const http = await createHttpServer({
     context,
     pages: { isSecure, loginOrigins: loaded.settings.login.origins },
@@ -84,8 +91,9 @@ export async function openRoutes({
     log: publishedLog(context.ledger.storage, core.checkpoints),
     receipts: receiptSource(context.ledger.storage),
     logger,
-    trustProxy: false,
     jsonRequests: loaded.settings.server.jsonRequests,
+    trustProxy,
+    ...(timeouts && { timeouts }),
   })
   await http.ready()
   const unasked = () => {
