@@ -83,7 +83,6 @@ describe('addresses that are not there', () => {
   })
 })
 
-
 describe('RFC 8414 section 3: metadata', () => {
   test('says what there is, under the issuer of the settings', async () => {
     const response = await routes.http.inject({ url: metadataPath })
