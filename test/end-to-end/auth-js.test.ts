@@ -1,0 +1,122 @@
+/** A site on Express that signs its visitors on by Auth.js, which finds all it needs by discovery. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { ExpressAuth, type ExpressAuthConfig, getSession } from '@auth/express'
+import express from 'express'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { registerClient, registerUser } from '../../src/admin/administration.ts'
+import { FormBrowser } from '../../src/admin/form-browser.ts'
+import { type HttpApp, openHttpApp } from '../support/http-app.ts'
+import { pageOf, redirectOf, visit } from '../support/visitor.ts'
+
+const person = { username: 'alice', password: 'correct horse battery staple' }
+const clientId = 'auth-js-site'
+const clientSecret = 'secret of: the site'
+const nowhere = () => false
+
+interface Site {
+  origin: string
+  /** What Auth.js had to say against. */
+  complaints: Error[]
+  close(): Promise<void>
+}
+
+async function openSite(issuer: string): Promise<Site> {
+  const app = express()
+  const server = createServer(app)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const complaints: Error[] = []
+  const config: ExpressAuthConfig = {
+    providers: [
+      {
+        id: 'signon',
+        name: 'SignOn',
+        type: 'oidc',
+        issuer,
+        clientId,
+        clientSecret,
+        authorization: { params: { scope: 'openid profile email' } },
+        checks: ['pkce', 'state', 'nonce'],
+        // The name stands in UserInfo, not in the ID token (OpenID Connect Core section 5.4).
+        idToken: false,
+      },
+    ],
+    secret: 'of the cookies, thirty-two bytes long',
+    trustHost: true,
+    logger: { error: (error) => void complaints.push(error), warn: () => {}, debug: () => {} },
+  }
+  // A pattern, for its unnamed group: a path of Express 5 has none, and Auth.js finds its own base by it.
+  app.use(/^\/auth\/(.*)/, ExpressAuth(config))
+  app.get('/', async (request, response) => {
+    response.json({ session: await getSession(request, config) })
+  })
+  return {
+    origin,
+    complaints,
+    close: () => {
+      server.closeAllConnections()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+let served: HttpApp
+let site: Site
+beforeAll(async () => {
+  served = await openHttpApp()
+  site = await openSite(served.issuer)
+  await registerClient(served.administrator, {
+    client_id: clientId,
+    client_secret: clientSecret,
+    redirect_uris: [`${site.origin}/auth/callback/signon`],
+    scope: 'openid profile email',
+  })
+  await registerUser(served.administrator, {
+    ...person,
+    authorities: ['USER'],
+    claims: { name: 'Alice Archer', email: 'alice@example.com' },
+  })
+})
+afterAll(async () => {
+  await site.close()
+  await served.close()
+})
+
+const sessionOf = async (browser: FormBrowser) =>
+  JSON.parse(pageOf(await visit(browser, `${site.origin}/`, person)).html).session
+
+async function signIn(browser: FormBrowser) {
+  const page = pageOf(await visit(browser, `${site.origin}/auth/signin`, person))
+  const next = await browser.submit(page, { callbackUrl: `${site.origin}/` })
+  return next instanceof URL ? { at: next, asked: [] } : visit(browser, next, person)
+}
+
+test('Auth.js: sign-in, the session shows the user, sign-out', async () => {
+  const browser = new FormBrowser(nowhere)
+  expect(await sessionOf(browser)).toBeNull()
+  const arrival = await signIn(browser)
+  expect(site.complaints).toEqual([])
+  expect([arrival.asked, pageOf(arrival).url.href]).toEqual([['password', 'consent'], `${site.origin}/`])
+  expect(await sessionOf(browser)).toEqual({
+    user: { name: 'Alice Archer', email: 'alice@example.com' },
+    expires: expect.any(String),
+  })
+
+  const signOut = pageOf(await visit(browser, `${site.origin}/auth/signout`, person))
+  await browser.submit(signOut, { callbackUrl: `${site.origin}/` })
+  expect(await sessionOf(browser)).toBeNull()
+  // Signed off at the site, still signed on at the server: nothing is asked.
+  expect((await signIn(browser)).asked).toEqual([])
+  expect(await sessionOf(browser)).not.toBeNull()
+})
+
+test('Auth.js: an answer that another visitor began is not taken', async () => {
+  const one = new FormBrowser((url) => url.pathname === '/auth/callback/signon')
+  const callback = redirectOf(await signIn(one))
+  const another = new FormBrowser(nowhere)
+  const page = pageOf(await visit(another, callback, person))
+  expect(page.url.pathname).toBe('/auth/error')
+  expect(site.complaints.splice(0).map(({ name }) => name)).toEqual(['InvalidCheck'])
+  expect(await sessionOf(another)).toBeNull()
+})

@@ -1,0 +1,154 @@
+/** A site on Express that signs its visitors on by passport-oauth2, as its manual says. */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import express, { type ErrorRequestHandler } from 'express'
+import session from 'express-session'
+import passport from 'passport'
+import { Strategy, type VerifyCallback } from 'passport-oauth2'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { registerClient, registerUser } from '../../src/admin/administration.ts'
+import { FormBrowser } from '../../src/admin/form-browser.ts'
+import { type HttpApp, openHttpApp } from '../support/http-app.ts'
+import { pageOf, visit } from '../support/visitor.ts'
+
+const person = { username: 'alice', password: 'correct horse battery staple' }
+const clientId = 'express-site'
+const clientSecret = 'secret of the site'
+const nowhere = () => false
+
+interface SiteUser {
+  sub: string
+  name?: string
+  refreshToken: string
+}
+
+/** The profile of passport is what UserInfo says. */
+class SignOnStrategy extends Strategy {
+  readonly userInfoUrl: string
+  constructor(issuer: string, callbackURL: string) {
+    super(
+      {
+        authorizationURL: `${issuer}/oauth/authorize`,
+        tokenURL: `${issuer}/oauth/token`,
+        clientID: clientId,
+        clientSecret,
+        callbackURL,
+        scope: ['openid', 'profile'],
+        state: true,
+        pkce: true,
+      },
+      (_access: string, refreshToken: string, _params: object, profile: SiteUser, done: VerifyCallback) =>
+        done(null, { ...profile, refreshToken }),
+    )
+    this.userInfoUrl = `${issuer}/oauth/userinfo`
+    this._oauth2.useAuthorizationHeaderforGET(true)
+  }
+  override userProfile(accessToken: string, done: (error?: unknown, profile?: unknown) => void): void {
+    this._oauth2.get(this.userInfoUrl, accessToken, (error, body) =>
+      error ? done(error) : done(null, JSON.parse(String(body))),
+    )
+  }
+}
+
+interface Site {
+  origin: string
+  close(): Promise<void>
+}
+
+async function openSite(connect: (origin: string) => Promise<string>): Promise<Site> {
+  const app = express()
+  const server: Server = createServer(app)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const signOn = new passport.Passport()
+  signOn.use(new SignOnStrategy(await connect(origin), `${origin}/callback`))
+  signOn.serializeUser((user, done) => done(null, user))
+  signOn.deserializeUser((user: Express.User, done) => done(null, user))
+  app.use(session({ secret: 'of the cookies', resave: false, saveUninitialized: false, name: 'site' }))
+  app.use(signOn.session())
+  app.get('/', (request, response) => {
+    if (request.isAuthenticated()) response.json(request.user)
+    else response.redirect('/login')
+  })
+  app.get('/login', signOn.authenticate('oauth2'))
+  app.get('/callback', signOn.authenticate('oauth2'), (_request, response) => response.redirect('/'))
+  const complain: ErrorRequestHandler = (error, _request, response, _next) =>
+    void response.status(500).json({ failed: error.code ?? error.message })
+  app.use(complain)
+  return {
+    origin,
+    close: () => {
+      server.closeAllConnections()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+let served: HttpApp
+let site: Site
+beforeAll(async () => {
+  served = await openHttpApp()
+  site = await openSite(async (origin) => {
+    await registerClient(served.administrator, {
+      client_id: clientId,
+      client_secret: clientSecret,
+      grant_types: ['authorization_code', 'refresh_token'],
+      redirect_uris: [`${origin}/callback`],
+      scope: 'openid profile',
+    })
+    return served.issuer
+  })
+  await registerUser(served.administrator, {
+    ...person,
+    authorities: ['USER'],
+    claims: { name: 'Alice Archer', email: 'alice@example.com' },
+  })
+})
+afterAll(async () => {
+  await site.close()
+  await served.close()
+})
+
+describe('passport-oauth2 on Express', () => {
+  test('a visitor is sent to sign on and comes back known by name', async () => {
+    const browser = new FormBrowser(nowhere)
+    const arrival = await visit(browser, `${site.origin}/`, person)
+    expect(arrival.asked).toEqual(['password', 'consent'])
+    const page = pageOf(arrival)
+    expect(page.url.href).toBe(`${site.origin}/`)
+    expect(JSON.parse(page.html)).toEqual({
+      sub: expect.any(String),
+      name: 'Alice Archer',
+      preferred_username: 'alice',
+      refreshToken: expect.stringMatching(/^cs_rt_/),
+    })
+    const again = await visit(browser, `${site.origin}/`, person)
+    expect([again.asked, pageOf(again).html]).toEqual([[], page.html])
+    // The site forgets its visitor; the server does not, and the same consent holds.
+    const anew = await visit(browser, `${site.origin}/login`, person)
+    expect([anew.asked, JSON.parse(pageOf(anew).html).name]).toEqual([[], 'Alice Archer'])
+  })
+
+  test('who denies is not signed on', async () => {
+    const other = { ...person, username: 'bob' }
+    await registerUser(served.administrator, { ...other, authorities: ['USER'] })
+    const page = pageOf(await visit(new FormBrowser(nowhere), site.origin, { ...other, decision: 'deny' }))
+    expect([page.url.pathname, page.url.searchParams.get('error'), page.status]).toEqual([
+      '/callback',
+      'access_denied',
+      401,
+    ])
+  })
+
+  test('a callback that the visitor did not start is refused, a wrong code fails', async () => {
+    const browser = new FormBrowser(nowhere)
+    const forged = pageOf(await visit(browser, `${site.origin}/callback?code=cs_ac_forged&state=x`, person))
+    expect(forged.status).toBe(403)
+    const stopAtCallback = new FormBrowser((url) => url.pathname === '/callback')
+    const { at } = await visit(stopAtCallback, site.origin, person)
+    const callback = at as URL
+    callback.searchParams.set('code', 'cs_ac_wrong')
+    const wrong = pageOf(await visit(stopAtCallback, callback, person))
+    expect([wrong.status, JSON.parse(wrong.html)]).toEqual([500, { failed: 'invalid_grant' }])
+  })
+})
