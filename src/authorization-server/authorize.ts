@@ -9,11 +9,11 @@ import {
 import { type Client, isPublic } from '../oauth/client.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import { streamOf } from '../oauth/events.ts'
-import { subjectOfHint } from '../oauth/id-token-hint.ts'
 import { findClient } from './authenticate-client.ts'
 import { type AnswerStep, answerStep, errorStep, issueAnswer } from './authorization-answer.ts'
 import type { AuthorizationContext } from './context.ts'
 import { decideAndAppend } from './decide-and-append.ts'
+import { readHint } from './id-token-hint.ts'
 import { findPushed, isPushedUri, usePushed } from './push-request.ts'
 import type { LiveSession } from './session.ts'
 import { markShown, readShown } from './shown-mark.ts'
@@ -141,7 +141,7 @@ async function checked(
     const isPushRequired = context.settings.pushedRequestsOnly || client!.metadata.pushedRequestsOnly
     if (isPushRequired && pushed === undefined)
       throw new OAuthError('invalid_request', 'the request must be pushed first (RFC 9126)')
-    const request = withHint(context, authorizationRequest(client!, target, parameters))
+    const request = await withHint(context, authorizationRequest(client!, target, parameters))
     return await next({ ...presented, asked, client: client!, request })
   } catch (error) {
     if (error instanceof OAuthError) return errorStep(context, target, error)
@@ -150,10 +150,13 @@ async function checked(
 }
 
 /** Who is expected by `id_token_hint` must be the one whom `claims` expects. */
-function withHint({ settings }: AuthorizationContext, request: AuthorizationRequest): AuthorizationRequest {
+async function withHint(
+  context: AuthorizationContext,
+  request: AuthorizationRequest,
+): Promise<AuthorizationRequest> {
   const { authentication } = request
   if (authentication.idTokenHint === undefined) return request
-  const subject = subjectOfHint(authentication.idTokenHint, settings.issuer)
+  const { subject } = await readHint(context, authentication.idTokenHint)
   if (authentication.subject !== undefined && authentication.subject !== subject)
     throw new OAuthError('login_required', 'id_token_hint and claims name different users')
   return { ...request, authentication: { ...authentication, subject } }

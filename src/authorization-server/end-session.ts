@@ -5,6 +5,7 @@ import { redirectTo } from '../oauth/redirect-uri.ts'
 import { findClient } from './authenticate-client.ts'
 import type { AuthorizationContext } from './context.ts'
 import { endSession } from './end.ts'
+import { readHint } from './id-token-hint.ts'
 import type { LiveSession } from './session.ts'
 
 /** Parameters of section 2; `logout_hint` is taken and not needed. */
@@ -33,7 +34,8 @@ export async function requestEndSession(
   isConfirmed: boolean,
 ): Promise<EndSessionStep> {
   const { client_id: clientId, post_logout_redirect_uri: target, state } = parameters
-  const hint = await readHint(context, parameters.id_token_hint)
+  const { id_token_hint: token } = parameters
+  const hint = token === undefined ? undefined : await readHint(context, token)
   if (hint && clientId !== undefined && !hint.audience.includes(clientId))
     throw new OAuthError('invalid_request', 'client_id is not the one of id_token_hint')
   const named = clientId ?? (hint?.audience.length === 1 ? hint.audience[0] : undefined)
@@ -47,25 +49,4 @@ export async function requestEndSession(
   if (live) await endSession(context, live.session, 'logout')
   if (target === undefined) return { kind: 'done' }
   return { kind: 'done', location: state === undefined ? target : redirectTo(target, { state }) }
-}
-
-interface Hint {
-  subject: string
-  audience: string[]
-}
-
-/** @throws OAuthError invalid_request for anything but an ID token of this server */
-async function readHint(
-  { keys, settings }: AuthorizationContext,
-  jwt: string | undefined,
-): Promise<Hint | undefined> {
-  if (jwt === undefined) return undefined
-  const verified = await keys.verify(jwt)
-  const { iss, sub, aud } = verified?.payload ?? {}
-  // Other tokens that are JWTs name their type (RFC 9068, Back-Channel Logout section 2.4).
-  const isIdToken = ['JWT', undefined].includes(verified?.typ?.toUpperCase())
-  const audience = [aud ?? []].flat()
-  if (!verified || !isIdToken || iss !== settings.issuer || typeof sub !== 'string' || audience.length === 0)
-    throw new OAuthError('invalid_request', 'id_token_hint is not an ID token of this server')
-  return { subject: sub, audience }
 }

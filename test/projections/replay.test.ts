@@ -107,7 +107,8 @@ test('the random requests come to every type of event', async () => {
     seed: 1,
   })
   for (const request of [...some, ...requests!]) await perform(world, holdings, request)
-  const elsewhere = /^user\.(un)?linked|^(server|invitation|assertion|rotation)\.|^client\.(?!registered|removed)/
+  const elsewhere =
+    /^user\.(un)?linked|^(server|invitation|assertion|rotation)\.|^client\.(?!registered|removed)/
   const types = eventTypes.filter((type) => !elsewhere.test(type))
   expect([...new Set(world.heard.map(({ event }) => event.type))].sort()).toEqual(types.sort())
   expect(await replayedRows(world)).toEqual(await liveRows(world))

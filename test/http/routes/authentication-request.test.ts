@@ -63,7 +63,11 @@ function grantOf(response: Response) {
   return routes.context.models.load('grant', stream).state!
 }
 const subjectOf = (username: string) => routes.context.models.subjectOf(username)!
-const hint = (claims: object) =>
+const hint = (claims: Readonly<Record<string, unknown>>, typ = 'JWT') =>
+  routes.context.keys.sign(typ, { aud: 'web', ...claims })
+
+/** The same claims under a signature that is not this server's. */
+const unsigned = (claims: object) =>
   `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2lnbmF0dXJl`
 
 describe('prompt', () => {
@@ -226,19 +230,19 @@ describe('what the code says of the login', () => {
 })
 
 describe('who is expected', () => {
-  const wanted = (username: string): [string, Record<string, string>][] => [
-    ['id_token_hint', { id_token_hint: hint({ iss: issuer, sub: subjectOf(username) }) }],
+  const wanted = async (username: string): Promise<[string, Record<string, string>][]> => [
+    ['id_token_hint', { id_token_hint: await hint({ iss: issuer, sub: subjectOf(username) }) }],
     ['claims', { claims: JSON.stringify({ id_token: { sub: { value: subjectOf(username) } } }) }],
   ]
 
   test.each([0, 1])('the one who is logged in: a code', async (way) => {
-    const [, changes] = wanted('alice')[way]!
+    const [, changes] = (await wanted('alice'))[way]!
     expect(answerOf(await (await signedOn()).get(requestUrl(changes)))).toHaveProperty('code')
   })
 
   test.each([0, 1])('another one: login_required with prompt none, else a login', async (way) => {
     const agent = await signedOn()
-    const [, changes] = wanted('bob')[way]!
+    const [, changes] = (await wanted('bob'))[way]!
     expect(answerOf(await agent.get(requestUrl({ ...changes, prompt: 'none' }))).error).toBe('login_required')
     const page = await agent.open(requestUrl(changes))
     expect(isLogin(page)).toBe(true)
@@ -247,16 +251,19 @@ describe('who is expected', () => {
 
   test('and who logs in as somebody else is login_required, not asked for ever', async () => {
     const agent = await signedOn()
-    const [, changes] = wanted('bob')[0]!
+    const [, changes] = (await wanted('bob'))[0]!
     expect(answerOf(await logIn(agent, await agent.open(requestUrl(changes)))).error).toBe('login_required')
   })
 
-  test.each([
-    ['of another issuer', hint({ iss: 'https://evil.example', sub: 'x' })],
-    ['without subject', hint({ iss: issuer })],
-    ['that is none', 'x'],
-    ['that is nothing in three parts', '..'],
-  ])('a hint %s: invalid_request', async (_, id_token_hint) => {
+  test.each<[string, () => string | Promise<string>]>([
+    ['of another issuer', () => hint({ iss: 'https://evil.example', sub: 'x' })],
+    ['without subject', () => hint({ iss: issuer })],
+    ['that is an access token', () => hint({ iss: issuer, sub: subjectOf('alice') }, 'at+jwt')],
+    ['that this server did not sign', () => unsigned({ iss: issuer, sub: subjectOf('alice'), aud: 'web' })],
+    ['that is none', () => 'x'],
+    ['that is nothing in three parts', () => '..'],
+  ])('a hint %s: invalid_request', async (_, make) => {
+    const id_token_hint = await make()
     expect(answerOf(await (await signedOn()).get(requestUrl({ id_token_hint }))).error).toBe(
       'invalid_request',
     )
