@@ -1,6 +1,7 @@
 /** `/oauth/logout` of SignOn 1.1: ends the access token's grant and the browser's session. */
 import { OAuthError } from '../oauth/errors.ts'
 import { matchesRedirectUri } from '../oauth/redirect-uri.ts'
+import { isToken } from '../oauth/token-format.ts'
 import { findClient } from './authenticate-client.ts'
 import type { AuthorizationContext } from './context.ts'
 import { decideAndAppend } from './decide-and-append.ts'
@@ -22,7 +23,7 @@ export async function logOut(
   redirectUri: string,
   live: LiveSession | undefined,
 ): Promise<{ location: string; sessionEnded: boolean }> {
-  const stream = await grantStreamOf(context, accessToken)
+  const stream = isToken('access', accessToken) ? await grantStreamOf(context, accessToken) : undefined
   const grant = stream === undefined ? undefined : context.models.load('grant', stream).state
   const client = grant && findClient(context, grant.clientId)
   if (stream === undefined || !grant || !client)

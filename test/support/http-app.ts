@@ -15,6 +15,7 @@ export interface HttpApp {
   issuer: string
   /** Registers and removes through the control socket, as the CLI does. */
   administrator: Administrator
+  home: string
   /** Lines of the server log. */
   log: string[]
   close(): Promise<void>
@@ -30,7 +31,10 @@ export async function openHttpApp(environment: Record<string, string> = {}): Pro
   const paths = homePaths(home)
   const log: string[] = []
   const { log: logger } = fastify({
-    logger: { level: 'debug', stream: { write: (line: string) => void log.push(line) } },
+    logger: {
+      level: environment.SIGNON_LOG_LEVEL ?? 'debug',
+      stream: { write: (line: string) => void log.push(line) },
+    },
   })
   try {
     const loaded = loadSettings({
@@ -57,7 +61,7 @@ export async function openHttpApp(environment: Record<string, string> = {}): Pro
       await close()
       throw new Error('the server does not answer on its control socket')
     }
-    return { app, issuer: app.issuer, administrator: { connection, key, now: Date.now }, log, close }
+    return { app, home, issuer: app.issuer, administrator: { connection, key, now: Date.now }, log, close }
   } catch (error) {
     await removeHome()
     throw error
