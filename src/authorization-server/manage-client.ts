@@ -70,6 +70,8 @@ export async function changeRegistration(
   const { state: invitation, version: invitationVersion } = models.load('invitation', stream)
   if (!invitation) throw new OAuthError('invalid_token', 'there is no such invitation')
   const metadata = parseSelfRegistration(input, clientId, invitation.terms, objectionOf(context))
+  const objection = context.keys.objection(metadata.idTokenAlgorithm)
+  if (objection !== undefined) throw new OAuthError('invalid_client_metadata', objection)
   const isRenewed = usesSecret(metadata) && kept === undefined
   const secret = isRenewed ? createSecret() : kept
   const secretHash = isRenewed && secret !== undefined ? await hashSecret(secret) : undefined

@@ -51,6 +51,8 @@ export async function registerClient(
   // A letter in front: such an id cannot be taken for an option of a command.
   const clientId = `dcr_${secrets.identifier()}`
   const metadata = parseSelfRegistration(input, clientId, invitation.terms, objectionOf(context))
+  const objection = context.keys.objection(metadata.idTokenAlgorithm)
+  if (objection !== undefined) throw new OAuthError('invalid_client_metadata', objection)
   const secret = usesSecret(metadata) ? createSecret() : undefined
   const secretHash = secret === undefined ? undefined : await hashSecret(secret)
   const registration = secrets.create('registration')

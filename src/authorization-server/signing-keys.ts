@@ -75,6 +75,12 @@ export class SigningKeys {
     return this.#sources.schedule.algorithms
   }
 
+  /** Why ID tokens of this algorithm cannot be had here; undefined where they can. */
+  objection(algorithm: SigningAlgorithm | undefined): string | undefined {
+    if (algorithm === undefined || this.algorithms.includes(algorithm)) return undefined
+    return `id_token_signed_response_alg: this server signs with ${this.algorithms.join(', ')} only`
+  }
+
   /** All keys of the ledger, the oldest first. */
   list(): SigningKey[] {
     return [...this.#keys.values()].sort((a, b) => a.publishedAtSeconds - b.publishedAtSeconds)

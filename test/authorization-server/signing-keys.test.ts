@@ -40,6 +40,18 @@ async function openKeys() {
   return { ...world, keys, open, folder, pass, statuses }
 }
 
+test('a client cannot be registered for an algorithm that the server does not sign with', async () => {
+  const world = await openWorld()
+  const { algorithms } = world.context.keys
+  const missing = (['ES256', 'RS256', 'EdDSA'] as const).find((one) => !algorithms.includes(one))!
+  await expect(registerClient(world, 'other', { idTokenAlgorithm: missing })).rejects.toThrow(
+    `this server signs with ${algorithms.join(', ')} only`,
+  )
+  expect(world.models.load('client', 'client:other').state).toBeUndefined()
+  const client = await registerClient(world, 'one', { idTokenAlgorithm: algorithms[0]! })
+  expect(client.metadata.idTokenAlgorithm).toBe(algorithms[0])
+})
+
 describe('keys of a server', () => {
   test('none is made before one is needed; then it is published, signs, and verifies with any library', async () => {
     const { keys, ledger } = await openKeys()

@@ -1,6 +1,7 @@
 /** `GET` and `POST /oauth/userinfo`: claims about the user of an access token (OpenID Connect Core section 5.3). */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
+import { proofAlgorithms } from '../../authorization-server/dpop.ts'
 import { lookUpToken } from '../../authorization-server/introspect.ts'
 import { OAuthError } from '../../oauth/errors.ts'
 import type { LiveToken } from '../../oauth/introspection.ts'
@@ -60,10 +61,26 @@ async function usedToken(
     if (scheme !== 'bearer') throw new OAuthError('invalid_token', 'the access token is not bound to a key')
     return live
   }
-  const proven = scheme === 'dpop' ? await provenKey(context, request, reply, path, token) : undefined
+  const proven = scheme === 'dpop' ? await keyOfProof(context, request, reply, token) : undefined
   // "the resource server MUST NOT accept a DPoP-bound access token" as a bearer token (RFC 9449 section 7.2).
-  if (proven !== bound) throw new OAuthError('invalid_token', 'the access token is bound to a key')
+  if (proven !== bound) throw new OAuthError('invalid_token', boundToken)
   return live
+}
+
+const boundToken = 'the access token is bound to a key'
+
+/** At a resource, unlike at the token endpoint, a refused proof is a 401 (RFC 9449 sections 7.1 and 9). */
+async function keyOfProof(
+  context: AuthorizationContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  token: string,
+): Promise<string | undefined> {
+  try {
+    return await provenKey(context, request, reply, path, token)
+  } catch (error) {
+    throw error instanceof OAuthError ? new OAuthError(error.code, error.message, 401) : error
+  }
 }
 
 /** RFC 6750 section 3: no error is named to who sent no token at all. */
@@ -71,9 +88,12 @@ function challenge({ code, message }: OAuthError, request: FastifyRequest): stri
   const isDpop =
     /^dpop /i.test(request.headers.authorization ?? '') ||
     code.endsWith('_dpop_proof') ||
-    code === 'use_dpop_nonce'
+    code === 'use_dpop_nonce' ||
+    message === boundToken
   const scheme = isDpop ? 'DPoP' : 'Bearer'
   if (request.headers.authorization === undefined && code === 'invalid_token' && request.method === 'GET')
     return `${scheme} realm="coinstack-signon"`
-  return `${scheme} realm="coinstack-signon", error="${code}", error_description="${message}"${code === 'insufficient_scope' ? ', scope="openid"' : ''}`
+  // Section 7.1: "algs ... the JWS algorithms acceptable for the DPoP proof JWT".
+  const algorithms = isDpop ? `, algs="${proofAlgorithms.join(' ')}"` : ''
+  return `${scheme} realm="coinstack-signon"${algorithms}, error="${code}", error_description="${message}"${code === 'insufficient_scope' ? ', scope="openid"' : ''}`
 }

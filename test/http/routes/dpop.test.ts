@@ -191,3 +191,51 @@ describe('section 10: a code bound to a key', () => {
     expect(location.searchParams.get('error')).toBe('invalid_request')
   })
 })
+
+describe('section 7: a protected resource', () => {
+  const userinfo = async (token: string, by: ProofKey | undefined, scheme = 'DPoP', changes = {}) => {
+    const about = {
+      method: 'GET',
+      url: `${issuer}/oauth/userinfo`,
+      atSeconds: routes.clock.nowMs / 1000,
+      accessToken: token,
+    }
+    const proof = by && { dpop: await by.proof(about, changes) }
+    const headers = { authorization: `${scheme} ${token}`, ...proof }
+    return routes.http.inject({ url: '/oauth/userinfo', headers })
+  }
+  let token: string
+
+  beforeAll(async () => {
+    await registerClient(routes.administrator, {
+      client_id: 'portal',
+      client_secret: 'portal secret',
+      grant_types: ['authorization_code'],
+      redirect_uris: ['https://portal.example/callback'],
+      scope: 'openid',
+    })
+    const query = { response_type: 'code', client_id: 'portal', scope: 'openid' }
+    const location = await signOn(new InjectAgent(routes.http), authorizeUrl(query))
+    const form = { grant_type: 'authorization_code', code: location.searchParams.get('code')! }
+    token = (await ask(form, key, basic('portal', 'portal secret'))).json().access_token
+  })
+
+  test('opens with a proof of the key and the token', async () => {
+    const answer = await userinfo(token, key)
+    expect([answer.statusCode, Object.keys(answer.json())], answer.body).toEqual([200, ['sub']])
+  })
+
+  test.each<[string, () => ReturnType<typeof userinfo>]>([
+    ['without a proof', () => userinfo(token, undefined)],
+    ['as a bearer token', () => userinfo(token, undefined, 'Bearer')],
+    ['as a bearer token with a proof', () => userinfo(token, key, 'Bearer')],
+    ['with a proof of another key', () => userinfo(token, other)],
+    ['with a proof for another token', () => userinfo(token, key, 'DPoP', { claims: { ath: 'x' } })],
+    ['with a proof for another method', () => userinfo(token, key, 'DPoP', { claims: { htm: 'POST' } })],
+  ])('%s stays closed', async (_, send) => {
+    const answer = await send()
+    expect(answer.statusCode).toBe(401)
+    expect(answer.headers['www-authenticate']).toMatch(/DPoP/)
+    expect(answer.body).not.toContain('"sub"')
+  })
+})

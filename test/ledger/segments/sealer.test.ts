@@ -171,7 +171,7 @@ describe('what is over', () => {
       tokens.refresh_token,
       rotated.refresh_token!,
     ])
-      expect(findLiveToken(again.context, token)).toBeUndefined()
+      expect(await findLiveToken(again.context, token)).toBeUndefined()
     const last = rotateForm(rotated.refresh_token!)
     expect(await answerOrCode(() => requestToken(again.context, client, last))).toBe('invalid_grant')
     expect(again.heard).toEqual([])
