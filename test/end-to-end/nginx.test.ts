@@ -12,7 +12,7 @@ const nginx = '/usr/sbin/nginx'
 const njsModule = '/usr/lib/nginx/modules/ngx_http_js_module.so'
 const isThere = isInstalled('nginx with njs', [nginx, njsModule])
 
-/** The same text stands in docs/operating.md. */
+/** Asks about the bearer token of a request: 204 lets it through. */
 const introspectScript = `
 async function introspect(request) {
   const token = /^Bearer +([\\w.~+/=-]+)$/i.exec(request.headersIn.Authorization || '')
