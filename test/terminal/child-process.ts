@@ -16,6 +16,8 @@ export interface Running {
   shows(text: string): Promise<void>
   /** What has appeared on standard output until now. */
   output(): string
+  /** What has appeared on standard error until now. */
+  errorOutput(): string
   readonly finished: Promise<Finished>
 }
 
@@ -53,6 +55,7 @@ export function start(
       }
     },
     output: () => stdout,
+    errorOutput: () => stderr,
     finished,
   }
 }
