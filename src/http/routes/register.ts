@@ -1,6 +1,6 @@
 /**
  * `POST /oauth/register`: dynamic client registration (RFC 7591 section 3), and `/oauth/register/<client id>`: its
- * management (RFC 7592 section 2). The only addresses that take JSON.
+ * management (RFC 7592 section 2). Addresses that take JSON.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
