@@ -154,6 +154,7 @@ describe('other sites', () => {
     ['/oauth/token', asWeb],
     ['/oauth/introspect', asResource],
     ['/oauth/par', asWeb],
+    ['/oauth/userinfo', { authorization: 'Bearer x' }],
     ['/login', {}],
     ['/oauth/confirm_access', {}],
     ['/device', {}],

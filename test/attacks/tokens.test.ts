@@ -221,6 +221,15 @@ describe('a token of one kind is nothing in the place of another', () => {
       async (token) => (await routes.post('/oauth/check_token', { token }, asResource)).statusCode === 200,
     ],
     [
+      // 403: it is an access token, of a grant without the scope openid.
+      'userinfo',
+      ['access'],
+      async (token) => {
+        const headers = { authorization: `Bearer ${token}` }
+        return (await routes.http.inject({ url: '/oauth/userinfo', headers })).statusCode === 403
+      },
+    ],
+    [
       'a session cookie',
       ['session'],
       async (token) =>

@@ -7,9 +7,13 @@ import { makeConfiguredHome } from '../support/server.ts'
 describe('bad input gets one line and changes nothing', () => {
   const home = makeConfiguredHome()
   const badKeyFile = join(home.home, 'bad.key')
+  const hugeFile = join(home.home, 'huge.json')
   const key = ['--privatekey-file', home.adminKeyFile]
 
-  beforeAll(() => writeFileSync(badKeyFile, 'no key at all'))
+  beforeAll(() => {
+    writeFileSync(badKeyFile, 'no key at all')
+    writeFileSync(hugeFile, `{"clientId":"${'c'.repeat(64 * 1024 * 1024)}`)
+  })
 
   interface Refusal {
     words: string[]
@@ -90,6 +94,31 @@ describe('bad input gets one line and changes nothing', () => {
       words: ['client', 'create', ...key],
       input: '{"client_id":"c","redirect_uris":["not a uri"]}',
       says: /^redirect_uris: "not a uri" must be an absolute URI/,
+    },
+    {
+      words: ['client', 'create', ...key],
+      input: `${'['.repeat(100_000)}`,
+      says: 'standard input: a JSON object or array is expected',
+    },
+    {
+      words: ['client', 'create', ...key],
+      input: `${'['.repeat(50_000)}${']'.repeat(50_000)}`,
+      says: /^client: /,
+    },
+    { words: ['client', 'create', ...key], input: '{"__proto__":{"clientId":"c"}}', says: /^__proto__: / },
+    {
+      words: ['client', 'create', ...key],
+      input: '{"constructor":{}}',
+      says: /^constructor: is not a member/,
+    },
+    { words: ['client', 'create', ...key], input: '\ufffd\u0000\u001b[2J', says: /^standard input: a JSON/ },
+    { words: ['client', 'check', '__proto__'], says: 'The client not found.' },
+    { words: ['user', 'create', ...key], input: '{"__proto__":{"username":"u"}}', says: /^__proto__: / },
+    { words: ['user', 'check', 'constructor'], says: 'The user not found.' },
+    { words: ['token', 'check', '__proto__'], says: 'The token not found.' },
+    {
+      words: ['client', 'create', ...key, '--file', hugeFile],
+      says: /^.*huge\.json: .+/,
     },
     { words: ['client', 'check', 'nobody', '--json'], says: 'The client not found.' },
     { words: ['client', 'list', '--privatekey', 'nonsense'], says: /^the private key has 8 characters: / },

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
 import { proofAlgorithms } from '../../authorization-server/dpop.ts'
 import { lookUpToken } from '../../authorization-server/introspect.ts'
-import { OAuthError } from '../../oauth/errors.ts'
+import { OAuthError, wireDescription } from '../../oauth/errors.ts'
 import type { LiveToken } from '../../oauth/introspection.ts'
 import { claimsOfUser } from '../../oauth/user.ts'
 import { claimsOfScopes } from '../../oauth/user-claims.ts'
@@ -84,7 +84,8 @@ async function keyOfProof(
 }
 
 /** RFC 6750 section 3: no error is named to who sent no token at all. */
-function challenge({ code, message }: OAuthError, request: FastifyRequest): string {
+function challenge(error: OAuthError, request: FastifyRequest): string {
+  const { code } = error
   const isDpop =
     /^dpop /i.test(request.headers.authorization ?? '') ||
     code.endsWith('_dpop_proof') ||
@@ -95,5 +96,5 @@ function challenge({ code, message }: OAuthError, request: FastifyRequest): stri
     return `${scheme} realm="coinstack-signon"`
   // Section 7.1: "algs ... the JWS algorithms acceptable for the DPoP proof JWT".
   const algorithms = isDpop ? `, algs="${proofAlgorithms.join(' ')}"` : ''
-  return `${scheme} realm="coinstack-signon"${algorithms}, error="${code}", error_description="${message}"${code === 'insufficient_scope' ? ', scope="openid"' : ''}`
+  return `${scheme} realm="coinstack-signon"${algorithms}, error="${code}", error_description="${wireDescription(error)}"${code === 'insufficient_scope' ? ', scope="openid"' : ''}`
 }

@@ -368,3 +368,39 @@ describe('RFC 7591 section 3.2.2 and RFC 6750 section 3.1', () => {
     }
   })
 })
+
+describe('RFC 6750 section 3.1 at the UserInfo endpoint', () => {
+  test.each<
+    [
+      error: string,
+      status: number,
+      send: (token: string) => Promise<{ headers: Record<string, string>; payload?: string }>,
+    ]
+  >([
+    ['invalid_token', 401, async () => ({ headers: { authorization: 'Bearer x' } })],
+    ['insufficient_scope', 403, async (token) => ({ headers: { authorization: `Bearer ${token}` } })],
+    [
+      'invalid_request',
+      400,
+      async (token) => ({
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-www-form-urlencoded' },
+        payload: `access_token=${token}`,
+      }),
+    ],
+  ])('%s: %i', async (error, status, send) => {
+    const { access_token: token } = await newTokens(routes)
+    const request = await send(token)
+    const method = request.payload === undefined ? 'GET' : 'POST'
+    const answer = await routes.http.inject({ method, url: '/oauth/userinfo', ...request })
+    expect([answer.statusCode, answer.json().error]).toEqual([status, error])
+    expect(answer.headers['www-authenticate']).toContain(`error="${error}"`)
+  })
+
+  test('"If the request lacks any authentication information ... SHOULD NOT include an error code"', async () => {
+    const answer = await routes.http.inject({ url: '/oauth/userinfo' })
+    expect([answer.statusCode, answer.headers['www-authenticate']]).toEqual([
+      401,
+      'Bearer realm="coinstack-signon"',
+    ])
+  })
+})
