@@ -85,7 +85,7 @@ async function keyOfProof(
 
 /** RFC 6750 section 3: no error is named to who sent no token at all. */
 function challenge(error: OAuthError, request: FastifyRequest): string {
-  const { code } = error
+  const { code, message } = error
   const isDpop =
     /^dpop /i.test(request.headers.authorization ?? '') ||
     code.endsWith('_dpop_proof') ||
