@@ -30,7 +30,7 @@ export function parseSelfRegistration(
 ): ClientMetadata {
   if (!isObject(input) || isDeeperThan(input, deepest))
     throw refused('a JSON object of client metadata is expected')
-  const { metadata } = parsed({ ...knownMembers(input), client_id: clientId })
+  const { metadata } = parsed({ ...knownMembers(input), response_types: undefined, client_id: clientId })
   checkResponseTypes(input, metadata)
   checkRedirectUris(metadata)
   checkPages(metadata)
@@ -70,13 +70,14 @@ function parsed(input: Input): ReturnType<typeof parseClientRegistration> {
   }
 }
 
-/** Section 2.1: response types and grant types go together; what is left out follows from the grant types. */
+/**
+ * Section 2.1: response types and grant types go together; what is left out follows from the grant types. Others that
+ * are asked for beside `code` are not given, and the answer says so: "the authorization server MAY reject or replace
+ * any of the client's requested metadata values" (section 2).
+ */
 function checkResponseTypes({ response_types: given }: Input, { grantTypes }: ClientMetadata): void {
   if (given === undefined || given === null) return
-  const types = new Set([given].flat())
-  if (types.has('token'))
-    throw refused('the response type token is not served to clients that register themselves')
-  if (types.has('code') !== grantTypes.includes('authorization_code'))
+  if ([given].flat().includes('code') !== grantTypes.includes('authorization_code'))
     throw refused('the response type code goes with the grant type authorization_code')
 }
 

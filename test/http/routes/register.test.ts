@@ -94,6 +94,11 @@ describe('RFC 7591 section 3.2.1: the answer', () => {
     })
   })
 
+  test('section 2: response types beside code are replaced, and the answer says so', async () => {
+    const answer = await registered({ response_types: ['code', 'token', 'code id_token'] })
+    expect(answer.response_types).toEqual(['code'])
+  })
+
   test('the client that it names can do what it was registered for', async () => {
     const { client_id: id, client_secret: secret } = await registered({ grant_types: ['client_credentials'] })
     const response = await ask({ grant_type: 'client_credentials' }, id, secret)
