@@ -95,7 +95,10 @@ describe('RFC 7591 section 3.2.1: the answer', () => {
   })
 
   test('section 2: response types beside code are replaced, and the answer says so', async () => {
-    const answer = await registered({ response_types: ['code', 'token', 'code id_token'] })
+    const answer = await registered({
+      redirect_uris: [callback],
+      response_types: ['code', 'token', 'code id_token'],
+    })
     expect(answer.response_types).toEqual(['code'])
   })
 
