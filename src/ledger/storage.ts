@@ -118,7 +118,7 @@ export async function openStorage(
       for await (const entries of storage.entryLists(range)) for (const entry of entries) yield entry
     },
     async *entryLists(range) {
-      const iterator = db.iterator({ ...range, highWaterMarkBytes: bytesAtOnce })
+      const iterator = opened(() => db.iterator({ ...range, highWaterMarkBytes: bytesAtOnce }))
       const release = snapshots.hold()
       let ahead: Promise<Entry[]> | undefined
       try {
@@ -139,7 +139,7 @@ export async function openStorage(
       }
     },
     batch() {
-      const batch = db.batch()
+      const batch = opened(() => db.batch())
       return {
         put: (key, value) => void batch.put(key, value),
         del: (key) => void batch.del(key),
@@ -162,6 +162,15 @@ export async function openStorage(
     close: () => db.close(),
   }
   return storage
+}
+
+/** While the database is opened anew it takes nothing: that is a failing storage, not a mistake of the caller's. */
+function opened<T>(use: () => T): T {
+  try {
+    return use()
+  } catch (cause) {
+    throw unavailable('the ledger is being opened anew', cause)
+  }
 }
 
 const unavailable = (message: string, cause: unknown) => new LedgerError('unavailable', message, { cause })

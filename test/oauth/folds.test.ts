@@ -137,7 +137,7 @@ test('an event before its beginning, or of another stream, makes no state', () =
     client: ['client.registered', 'client.enrolled'],
     invitation: ['invitation.issued'],
     assertion: ['assertion.used'],
-    user: ['user.registered'],
+    user: ['user.registered', 'user.linked'],
     session: ['session.started'],
     consent: ['consent.given'],
     server: ['server.opened'],
