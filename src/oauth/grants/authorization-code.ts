@@ -6,6 +6,7 @@ import { type Grant, isOwnerGone, ownerFacts } from '../grant.ts'
 import { verifyCodeVerifier } from '../pkce.ts'
 import { resourcesWithin } from '../resource.ts'
 import type { User } from '../user.ts'
+import { refuseCode } from './code-once.ts'
 import { issueTokens } from './issue-tokens.ts'
 import type { FreshTokens, IssuedTokens, TokenLifetimes } from './token-answer.ts'
 
@@ -22,9 +23,6 @@ export interface RedeemRequest {
 /**
  * Redeems a code (RFC 6749 section 4.1.3).
  *
- * "If an authorization code is used more than once, the authorization server MUST deny the request and
- * SHOULD revoke (when possible) all tokens previously issued based on that authorization code" (section 4.1.2).
- *
  * @throws OAuthError invalid_target
  */
 export function redeemCode(
@@ -39,19 +37,8 @@ export function redeemCode(
   const code = grant?.code
   if (!grant || !code || code.hash !== request.codeHash)
     return refuse('invalid_grant', 'the code is not known')
-  if (grant.clientId !== client.clientId || grant.clientVersion !== client.registeredAtVersion)
-    return refuse('invalid_grant', 'the code was issued to another client')
-  if (code.redeemed) {
-    const { refusal } = refuse('invalid_grant', 'the code was used before; what it gave is revoked')
-    const revoked: Event = {
-      type: 'grant.revoked',
-      reason: 'code_reuse',
-      signedAtSeconds: null,
-      signature: null,
-    }
-    return { events: grant.ended ? [] : [revoked], refusal }
-  }
-  if (grant.ended) return refuse('invalid_grant', 'the code was revoked')
+  const refused = refuseCode(grant, client, 'code', code.redeemed)
+  if (refused) return refused
   if (isOwnerGone(grant, owner)) return refuse('invalid_grant', 'the resource owner is no longer known')
   if (nowMs >= code.expiresAtSeconds * 1000) return refuse('invalid_grant', 'the code has expired')
   if (request.redirectUri === undefined ? code.redirectUriSent : request.redirectUri !== code.redirectUri)

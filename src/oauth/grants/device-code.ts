@@ -5,6 +5,7 @@ import type { Event } from '../events.ts'
 import { type Authentication, type Grant, isOwnerGone, ownerFacts } from '../grant.ts'
 import { resourcesWithin } from '../resource.ts'
 import type { User } from '../user.ts'
+import { refuseCode } from './code-once.ts'
 import { issueTokens } from './issue-tokens.ts'
 import type { FreshTokens, IssuedTokens, TokenLifetimes } from './token-answer.ts'
 
@@ -86,19 +87,8 @@ export function redeemDeviceCode(
   const device = grant?.device
   if (!grant || !device || device.hash !== request.deviceCodeHash)
     return refuse('invalid_grant', 'the device code is not known')
-  if (grant.clientId !== client.clientId || grant.clientVersion !== client.registeredAtVersion)
-    return refuse('invalid_grant', 'the device code was issued to another client')
-  if (grant.access) {
-    const { refusal } = refuse('invalid_grant', 'the device code was used before; what it gave is revoked')
-    const revoked: Event = {
-      type: 'grant.revoked',
-      reason: 'code_reuse',
-      signedAtSeconds: null,
-      signature: null,
-    }
-    return { events: grant.ended ? [] : [revoked], refusal }
-  }
-  if (grant.ended) return refuse('invalid_grant', 'the device code was revoked')
+  const refused = refuseCode(grant, client, 'device code', grant.access !== null)
+  if (refused) return refused
   if (nowMs >= device.expiresAtSeconds * 1000) return refuse('expired_token', 'the device code has expired')
   if (device.status === 'denied') return refuse('access_denied', 'the resource owner denied the request')
   if (isTooSoon)
