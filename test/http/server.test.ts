@@ -99,6 +99,38 @@ describe('RFC 8414 section 3: metadata', () => {
       code_challenge_methods_supported: ['S256'],
       authorization_response_iss_parameter_supported: true,
     })
+    const proven = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
+    expect(metadata).toMatchObject({
+      grant_types_supported: [
+        'authorization_code',
+        'client_credentials',
+        'refresh_token',
+        'urn:ietf:params:oauth:grant-type:device_code',
+        'password',
+        'urn:ietf:params:oauth:grant-type:token-exchange',
+        'implicit',
+      ],
+      response_types_supported: ['code', 'token'],
+      response_modes_supported: ['query', 'fragment', 'form_post'],
+      token_endpoint_auth_methods_supported: [...proven, 'none'],
+      introspection_endpoint_auth_methods_supported: proven,
+      revocation_endpoint_auth_methods_supported: [...proven, 'none'],
+      prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
+      request_parameter_supported: false,
+      request_uri_parameter_supported: false,
+      ui_locales_supported: ['en', 'ko'],
+    })
+    const endpoints = Object.keys(metadata).filter((name) => name.endsWith('_endpoint'))
+    expect(endpoints.sort()).toEqual([
+      'authorization_endpoint',
+      'device_authorization_endpoint',
+      'end_session_endpoint',
+      'introspection_endpoint',
+      'pushed_authorization_request_endpoint',
+      'revocation_endpoint',
+      'token_endpoint',
+      'userinfo_endpoint',
+    ])
     // OpenID Connect Discovery section 3: what is REQUIRED, and "RS256 MUST be included".
     expect(metadata.response_types_supported).toContain('code')
     expect(metadata.subject_types_supported).toEqual(['public'])

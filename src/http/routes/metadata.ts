@@ -45,7 +45,8 @@ const metadata = ({ issuer, registration, pushedRequestsOnly }: AuthorizationSet
   end_session_endpoint: `${issuer}/oauth/end_session`,
   backchannel_logout_supported: true,
   backchannel_logout_session_supported: true,
-  grant_types_supported: grantTypes,
+  // The implicit grant has no request at the token endpoint.
+  grant_types_supported: [...grantTypes, 'implicit'],
   token_endpoint_auth_methods_supported: [...provenMethods, 'none'],
   token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
   introspection_endpoint_auth_methods_supported: provenMethods,
