@@ -213,8 +213,19 @@ function count(counter: Counter, nowMs: number): boolean {
   return true
 }
 
-/** Who holds one IPv6 address holds a /64 of them (RFC 6177). */
+/** Reading an address costs more than all else that is done for a right secret. */
+const knownNetworks = new QuickLRU<string, string>({ maxSize: 1000 })
+
 function networkOf(address: string): string {
+  const known = knownNetworks.get(address)
+  if (known !== undefined) return known
+  const network = parseNetwork(address)
+  knownNetworks.set(address, network)
+  return network
+}
+
+/** Who holds one IPv6 address holds a /64 of them (RFC 6177). */
+function parseNetwork(address: string): string {
   if (!ipaddr.isValid(address)) return address.slice(0, longestKey)
   const parsed = ipaddr.process(address)
   if (parsed.kind() === 'ipv4') return parsed.toString()
