@@ -12,6 +12,7 @@ import {
   type SessionEndReason,
   streamOf,
 } from '../oauth/events.ts'
+import { revocation } from '../oauth/grant.ts'
 import { kindOfStream } from '../projections/rows.ts'
 import type { AuthorizationContext } from './context.ts'
 import { decideAndAppend } from './decide-and-append.ts'
@@ -101,9 +102,6 @@ async function endGrantsOfUser(
 
 const endGrantAt = (context: AuthorizationContext, stream: string, reason: RevocationReason): Promise<void> =>
   decideAndAppend(context, 'grant', stream, (grant, nowMs) => ({
-    events:
-      !grant || isGrantOver(grant, nowMs)
-        ? []
-        : [{ type: 'grant.revoked', reason, signedAtSeconds: null, signature: null } as Event],
+    events: !grant || isGrantOver(grant, nowMs) ? [] : [revocation(reason)],
     answer: undefined,
   }))

@@ -2,7 +2,7 @@
 import type { Client } from '../oauth/client.ts'
 import { type Decision, refuse } from '../oauth/errors.ts'
 import type { Event, RevocationReason } from '../oauth/events.ts'
-import type { Grant } from '../oauth/grant.ts'
+import { type Grant, revocation } from '../oauth/grant.ts'
 import type { AuthorizationContext } from './context.ts'
 import { decideAndAppend } from './decide-and-append.ts'
 import { presentedHash } from './presented-token.ts'
@@ -18,8 +18,7 @@ export async function grantStreamOf(
 
 /** Ends a grant, once. */
 export const endGrant = (grant: Grant | undefined, reason: RevocationReason): Decision<void, Event> => ({
-  events:
-    !grant || grant.ended ? [] : [{ type: 'grant.revoked', reason, signedAtSeconds: null, signature: null }],
+  events: !grant || grant.ended ? [] : [revocation(reason)],
   answer: undefined,
 })
 

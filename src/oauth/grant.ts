@@ -2,7 +2,7 @@
  * A grant: one authorization and all that came of it, the code, the tokens and their rotations (a refresh
  * token family). It is one stream, so that whatever must not happen twice is decided in one order.
  */
-import type { GrantType, Recorded, RevocationReason } from './events.ts'
+import type { EventOf, GrantType, Recorded, RevocationReason } from './events.ts'
 import type { User } from './user.ts'
 
 /** When and how the resource owner last proved to be there (OpenID Connect Core section 2: auth_time, acr, amr). */
@@ -215,4 +215,12 @@ export const ownerFacts = ({ subject, session, authentication, actor, code }: Gr
   ...(authentication && { authentication }),
   ...(actor && { actor }),
   ...(code?.claims && { claims: code.claims }),
+})
+
+/** The end of a grant that nobody had to sign for. */
+export const revocation = (reason: RevocationReason): EventOf<'grant.revoked'> => ({
+  type: 'grant.revoked',
+  reason,
+  signedAtSeconds: null,
+  signature: null,
 })

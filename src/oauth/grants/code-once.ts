@@ -2,7 +2,7 @@
 import type { Client } from '../client.ts'
 import { type Decision, refuse } from '../errors.ts'
 import type { Event } from '../events.ts'
-import type { Grant } from '../grant.ts'
+import { type Grant, revocation } from '../grant.ts'
 
 type Refusal = Extract<Decision<never, Event>, { answer?: undefined }>
 
@@ -18,13 +18,7 @@ export function refuseCode(grant: Grant, client: Client, name: string, isUsed: b
     return refuse('invalid_grant', `the ${name} was issued to another client`)
   if (isUsed) {
     const { refusal } = refuse('invalid_grant', `the ${name} was used before; what it gave is revoked`)
-    const revoked: Event = {
-      type: 'grant.revoked',
-      reason: 'code_reuse',
-      signedAtSeconds: null,
-      signature: null,
-    }
-    return { events: grant.ended ? [] : [revoked], refusal }
+    return { events: grant.ended ? [] : [revocation('code_reuse')], refusal }
   }
   return grant.ended ? refuse('invalid_grant', `the ${name} was revoked`) : undefined
 }

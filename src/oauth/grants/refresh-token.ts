@@ -2,7 +2,7 @@
 import { type Client, isPublic } from '../client.ts'
 import { type Decision, refuse } from '../errors.ts'
 import type { Event } from '../events.ts'
-import { type Grant, isOwnerGone, ownerFacts } from '../grant.ts'
+import { type Grant, isOwnerGone, ownerFacts, revocation } from '../grant.ts'
 import { resourcesWithin } from '../resource.ts'
 import { scopesWithin } from '../scope.ts'
 import type { User } from '../user.ts'
@@ -68,7 +68,7 @@ export function rotateRefreshToken(
     }
     const { refusal } = refuse('invalid_grant', 'the refresh token was used before; its family is revoked')
     return {
-      events: [{ type: 'grant.revoked', reason: 'refresh_reuse', signedAtSeconds: null, signature: null }],
+      events: [revocation('refresh_reuse')],
       refusal,
     }
   }
