@@ -1,6 +1,6 @@
 /**
- * Which rows of the read models are cold: those of grants and sessions that are over, and what an event put into the
- * history for ever. They move to segments with the events; nothing of what they say is lost or changes.
+ * Which rows of the read models are cold: those of streams that are over, such as grants and sessions, and what an event
+ * put into the history for ever. They move to segments with the events; nothing of what they say is lost or changes.
  */
 import { rowKey } from '../ledger/layout.ts'
 import { readStream } from '../ledger/reader.ts'
@@ -8,6 +8,7 @@ import type { EventRecord } from '../ledger/record.ts'
 import type { ColdRows } from '../ledger/segments/cold-rows.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { hashesOf } from '../oauth/events.ts'
+import { forgetAfterMs } from '../oauth/failed-attempts.ts'
 import { decodeLoaded, kindOfStream, projectRows, stateRowKey, tokenRowKey } from './rows.ts'
 import type { States, StreamKind } from './state-codec.ts'
 
@@ -15,8 +16,11 @@ const codec = { encode: encodeEvent, decode: decodeEvent }
 const historyPrefix = 'h'.charCodeAt(0)
 const statePrefix = 's'.charCodeAt(0)
 
-/** When streams are over by themselves, in seconds since 1970; streams of other kinds never are. */
-const ends: { readonly [K in StreamKind]?: (state: States[K]) => number } = {
+/**
+ * When streams are over by themselves, in seconds since 1970; undefined while no end is in sight. Streams of other kinds
+ * never are. Something may happen to one that is over: that brings its state back to LevelDB.
+ */
+const ends: { readonly [K in StreamKind]?: (state: States[K]) => number | undefined } = {
   grant: ({ ended, code, access, refresh, issuedAtSeconds }) =>
     ended?.atSeconds ??
     Math.max(
@@ -27,6 +31,13 @@ const ends: { readonly [K in StreamKind]?: (state: States[K]) => number } = {
     ),
   assertion: ({ expiresAtSeconds }) => expiresAtSeconds,
   session: ({ endedAtSeconds, expiresAtSeconds }) => endedAtSeconds ?? expiresAtSeconds,
+  par: ({ expiresAtSeconds }) => expiresAtSeconds,
+  attempts: ({ whole, pairs }) =>
+    Math.max(whole?.untilSeconds ?? 0, ...pairs.map(({ untilSeconds }) => untilSeconds)) +
+    forgetAfterMs / 1000,
+  invitation: ({ terms, uses, withdrawn }) =>
+    withdrawn || uses === terms.uses ? 0 : (terms.expiresAtSeconds ?? undefined),
+  signing_key: ({ retiredAtSeconds }) => retiredAtSeconds ?? undefined,
 }
 
 export const coldRows: ColdRows = {
@@ -48,11 +59,13 @@ export const coldRows: ColdRows = {
 
   async ofStream(storage, stream, beforeMs) {
     const kind = kindOfStream(stream)
-    const endOf = ends[kind] as ((state: unknown) => number) | undefined
+    const endOf = ends[kind] as ((state: unknown) => number | undefined) | undefined
     if (!endOf) return undefined
     const { state } = decodeLoaded(kind, storage.get(rowKey(stateRowKey(stream))))
     if (!state) return undefined
-    const endMs = endOf(state) * 1000
+    const endSeconds = endOf(state)
+    if (endSeconds === undefined) return undefined
+    const endMs = endSeconds * 1000
     if (endMs >= beforeMs) return endMs
     const rows = [stateRowKey(stream)]
     for await (const { event } of readStream(storage, codec, stream))

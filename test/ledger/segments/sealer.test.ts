@@ -7,6 +7,8 @@ import { revoke } from '../../../src/authorization-server/revoke.ts'
 import { rangeOf, rowKey } from '../../../src/ledger/layout.ts'
 import { readEvents } from '../../../src/ledger/reader.ts'
 import { Sealer } from '../../../src/ledger/segments/sealer.ts'
+import type { Event } from '../../../src/oauth/events.ts'
+import type { InvitationTerms } from '../../../src/oauth/invitation.ts'
 import { coldRows } from '../../../src/projections/cold-rows.ts'
 import { projectRows, stateRowKey } from '../../../src/projections/rows.ts'
 import {
@@ -20,6 +22,37 @@ import {
 import { checkTree } from '../../support/ledger.ts'
 import { anyRequest, emptyHoldings, type Holdings, perform } from '../../support/random-requests.ts'
 import { entriesOf, openSealedWorld, placesIn, type SealedWorld } from '../../support/sealing.ts'
+
+const laterSeconds = 1000
+const signed = { signedAtSeconds: 0, signature: 'none' }
+const locked: Event = {
+  type: 'login.locked',
+  of: 'client',
+  failures: 5,
+  pauses: 1,
+  untilSeconds: laterSeconds,
+  side: { address: '192.0.2.1' },
+}
+const pushed: Event = {
+  type: 'request.pushed',
+  clientId: 'c',
+  clientVersion: 0,
+  requestHash: 'A'.repeat(43),
+  expiresAtSeconds: laterSeconds,
+  side: { parameters: 'sealed' },
+}
+const invited = (terms: Partial<InvitationTerms>): Event => ({
+  type: 'invitation.issued',
+  invitation: 'A'.repeat(43),
+  terms: { scopes: [], grantTypes: [], uses: null, expiresAtSeconds: null, ...terms },
+  ...signed,
+})
+const published: Event = {
+  type: 'signing_key.published',
+  algorithm: 'ES256',
+  jwk: { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' },
+  serverAddress: 'server',
+}
 
 const some = ['register client', 'register user', 'consent', 'redeem', 'issue'].flatMap((kind) =>
   [0, 1].map((pick) => ({ kind, pick, other: pick }) as const),
@@ -211,5 +244,51 @@ describe('what is over', () => {
     expect(await hotStates(world)).toBe(1)
     await checkWorld(world)
     expect(readdirSync(placesIn(world.folder).segments).length).toBe(world.storage.segments.list.length)
+  })
+
+  test.each<[string, string, readonly Event[]]>([
+    ['a pushed request that has expired', 'par:1', [pushed]],
+    ['pauses, an hour after the last', 'attempts:1', [locked, { ...locked, from: 'A'.repeat(43) }]],
+    ['pauses that were lifted', 'attempts:2', [locked, { type: 'login.unlocked', ...signed }]],
+    ['an invitation that has expired', 'invitation:1', [invited({ expiresAtSeconds: laterSeconds })]],
+    [
+      'an invitation that is used up',
+      'invitation:2',
+      [invited({ uses: 1 }), { type: 'invitation.used', clientId: 'c' }],
+    ],
+    [
+      'an invitation that was withdrawn',
+      'invitation:3',
+      [invited({}), { type: 'invitation.withdrawn', invitation: 'A'.repeat(43), ...signed }],
+    ],
+    ['a retired key', 'signing_key:1', [published, { type: 'signing_key.retired' }]],
+  ])('%s: its rows leave LevelDB, once it is over', async (_, stream, events) => {
+    const world = await openSealedWorld()
+    const { ledger, storage, sealer } = world
+    const [before, after] = [laterSeconds * 1000, (laterSeconds + 4000) * 1000]
+    await ledger.append(stream, 0, events.slice(0, 1), 0)
+    const key = rowKey(stateRowKey(stream))
+    await sealer.run(before)
+    expect(storage.hot.get(key)).toBeDefined()
+    if (events.length > 1) await ledger.append(stream, 1, events.slice(1), 0)
+    // Streams that were not over are looked at again when there is something new to seal.
+    await ledger.append('par:2', 0, [pushed], 0)
+    const state = storage.get(key)
+    await sealer.run(after)
+    expect(storage.hot.get(key)).toBeUndefined()
+    expect(storage.get(key)).toEqual(state)
+    await checkWorld(world)
+  })
+
+  test.each<[string, string, Event]>([
+    ['an invitation without an end', 'invitation:4', invited({})],
+    ['a key that signs', 'signing_key:2', published],
+  ])('%s stays', async (_, stream, event) => {
+    const world = await openSealedWorld()
+    await world.ledger.append(stream, 0, [event], 0)
+    await world.sealer.run(10 ** 12)
+    await world.sealer.run(2 * 10 ** 12)
+    expect(world.storage.hot.get(rowKey(stateRowKey(stream)))).toBeDefined()
+    await checkWorld(world)
   })
 })
