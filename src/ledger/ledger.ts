@@ -1,19 +1,18 @@
 /**
  * The ledger: append, read, follow.
  *
- * An append is checked and encoded at once, in the order of the calls; its bytes join the batch that is being
- * filled while the one before is on its way to the disk (group commit). When a batch is on disk, `committed$`
- * emits its events, then the callers' promises resolve: nothing is visible before it is durable.
- *
- * If the process dies before the batch is written, nothing of it is there: LevelDB applies a batch whole or
- * not at all. If a write fails, every append that waits fails with it, and the ledger is opened anew from what
- * the disk really holds, by the same code that opens it at start.
+ * An append is checked and encoded at once, in the order of the calls; its bytes join a batch of many
+ * (group-commit.ts). When the batch is on disk, `committed$` emits its events, then the callers' promises resolve:
+ * nothing is visible before it is durable. If a write fails, every append that waits fails with it, and the ledger
+ * takes position, time and tree from what the disk really holds.
  */
 import { hash, randomFillSync } from 'node:crypto'
 import QuickLRU from 'quick-lru'
-import { type Observable, Subject } from 'rxjs'
-import type { EventCodec, Projection, RecordedEvent, Rows } from './codec.ts'
+import type { Observable } from 'rxjs'
+import { AppendWrites } from './append-writes.ts'
+import type { EventCodec, Projection, RecordedEvent } from './codec.ts'
 import { LedgerError } from './errors.ts'
+import { GroupCommit } from './group-commit.ts'
 import { annexKey, decodePosition, encodePosition, eventKey, rowKey, sideKey, streamKey } from './layout.ts'
 import { readEvents } from './reader.ts'
 import { decodeRecord, type EventRecord, encodeRecord } from './record.ts'
@@ -38,57 +37,34 @@ export interface AppendOptions {
   before?: unknown
 }
 
-interface PendingBatch<E> {
-  batch: StorageBatch
-  events: RecordedEvent<E>[]
-  /** Streams that it appends to, and the versions they will be at. */
-  versions: [stream: string, version: number][]
-  /** Streams and unique rows that wait for this batch; nobody else may append to them until it is on disk. */
-  reserved: string[]
-  waiting: { resolve: () => void; reject: (error: unknown) => void }[]
-}
-
 const noAbsentRows: readonly Buffer[] = []
 const noPositions: readonly number[] = []
 const noOptions: AppendOptions = {}
 /** Of so many streams that were appended to last, the version is known without a look on the disk. */
 const keptVersions = 10_000
-/** Fewer appends than these are not worth an fsync of their own. */
-const fewAppends = 16
-/** How long after a failed write the next try may be. */
-const retryAfterMs = 1000
 
 export class Ledger<E> {
   readonly storage: Storage
   readonly committed$: Observable<readonly RecordedEvent<E>[]>
-  readonly #committed = new Subject<readonly RecordedEvent<E>[]>()
+  readonly #commit: GroupCommit<E>
   readonly #codec: EventCodec<E>
   readonly #project: Projection<E>
   #tree: TreeWriter
   #lastTimeMs: number
   #durableFrontier: Buffer
-  #filling: PendingBatch<E> | undefined
-  #writing: Promise<void> | undefined
-  #scheduled = false
-  #batchesDone = 0
-  /**
-   * How many appends that wait are a batch, though more of this turn may come: half of those that wait at a time, so
-   * that one half is encoded while the other is written.
-   */
-  #enoughAppends = Number.POSITIVE_INFINITY
   /** Streams on disk and the number of their events. What is not here may be there. */
   readonly #versions = new QuickLRU<string, number>({ maxSize: keptVersions })
-  readonly #reserved = new Set<string>()
-  #failure: LedgerError | undefined
-  #retryAtMs = 0
-  #closed = false
 
   /** @throws LedgerError damaged */
   constructor(storage: Storage, codec: EventCodec<E>, project: Projection<E>) {
     this.storage = storage
     this.#codec = codec
     this.#project = project
-    this.committed$ = this.#committed.asObservable()
+    this.#commit = new GroupCommit(storage, {
+      finish: (batch, events) => this.#finish(batch, events),
+      reload: () => this.#reload(),
+    })
+    this.committed$ = this.#commit.committed$
     this.#tree = TreeWriter.load(storage)
     this.#durableFrontier = this.#tree.frontierBytes()
     this.#lastTimeMs = this.#readLastTimeMs(this.size)
@@ -106,12 +82,12 @@ export class Ledger<E> {
 
   /** Whether the last write came through, or none has been tried since the storage was opened again. */
   get isWritable(): boolean {
-    return !this.#closed && this.#failure === undefined
+    return this.#commit.isWritable
   }
 
   /** The row as it is on disk. @throws LedgerError unavailable */
   row(key: Buffer): Buffer | undefined {
-    this.#assertReadable()
+    this.#commit.assertReadable()
     return this.storage.get(rowKey(key))
   }
 
@@ -127,14 +103,14 @@ export class Ledger<E> {
 
   /** The hashed record of an event, by its stream and version there, as it is on disk. @throws LedgerError unavailable */
   record(stream: string, version: number): EventRecord | undefined {
-    this.#assertReadable()
+    this.#commit.assertReadable()
     const position = this.storage.get(streamKey(stream, version))
     return position && this.recordAt(decodePosition(position))
   }
 
   /** The hashed record at a position, as it is on disk. @throws LedgerError unavailable */
   recordAt(position: number): EventRecord | undefined {
-    this.#assertReadable()
+    this.#commit.assertReadable()
     const record = this.storage.get(eventKey(position))
     return record && decodeRecord(record)
   }
@@ -155,28 +131,21 @@ export class Ledger<E> {
     options: AppendOptions = noOptions,
   ): Promise<readonly RecordedEvent<E>[]> {
     try {
-      const unavailable = this.#unavailable()
-      if (unavailable) return unavailable
+      const refusal = this.#commit.refusal()
+      if (refusal) throw refusal
       this.#check(stream, expectedVersion, options)
       const { recorded, writes, records } = this.#encode(stream, expectedVersion, events, nowMs, options)
+      const { batch } = this.#commit
       // From here on nothing throws: the batch holds all of the append or nothing.
-      this.#filling ??= { batch: this.storage.batch(), events: [], versions: [], reserved: [], waiting: [] }
-      const pending = this.#filling
-      for (const { key, value } of writes) value ? pending.batch.put(key, value) : pending.batch.del(key)
-      for (const position of options.erase ?? noPositions) pending.batch.del(sideKey(position))
+      for (const { key, value } of writes) value ? batch.put(key, value) : batch.del(key)
+      for (const position of options.erase ?? noPositions) batch.del(sideKey(position))
       if (options.annex)
-        for (const [name, value] of Object.entries(options.annex)) pending.batch.put(annexKey(name), value)
-      for (const record of records) this.#tree.append(record, pending.batch)
+        for (const [name, value] of Object.entries(options.annex)) batch.put(annexKey(name), value)
+      for (const record of records) this.#tree.append(record, batch)
       this.#lastTimeMs = recorded.at(-1)?.timeMs ?? this.#lastTimeMs
-      for (const event of recorded) pending.events.push(event)
-      pending.versions.push([stream, expectedVersion + events.length])
-      this.#reserve(pending, stream)
-      for (const row of options.absentRows ?? noAbsentRows) this.#reserve(pending, reservationOf(row))
-      const done = new Promise<readonly RecordedEvent<E>[]>((resolve, reject) => {
-        pending.waiting.push({ resolve: () => resolve(recorded), reject })
-      })
-      this.#schedule()
-      return done
+      this.#commit.reserve(stream)
+      for (const row of options.absentRows ?? noAbsentRows) this.#commit.reserve(reservationOf(row))
+      return this.#commit.join(recorded)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -188,27 +157,23 @@ export class Ledger<E> {
    *
    * @throws LedgerError unavailable or closed
    */
-  maintain(change: (batch: StorageBatch, isReserved: (stream: string) => boolean) => void): Promise<void> {
-    const unavailable = this.#unavailable()
-    if (unavailable) return unavailable
-    this.#filling ??= { batch: this.storage.batch(), events: [], versions: [], reserved: [], waiting: [] }
-    const { batch, waiting } = this.#filling
-    change(batch, (stream) => this.#reserved.has(stream))
-    this.#schedule()
-    return new Promise((resolve, reject) => {
-      waiting.push({ resolve, reject })
-    })
+  async maintain(
+    change: (batch: StorageBatch, isReserved: (stream: string) => boolean) => void,
+  ): Promise<void> {
+    const refusal = this.#commit.refusal()
+    if (refusal) throw refusal
+    change(this.#commit.batch, (stream) => this.#commit.isReserved(stream))
+    await this.#commit.join([])
   }
 
   /** Resolves when all that was appended until now is on disk, or has failed. */
-  async settled(): Promise<void> {
-    const last = this.#batchesDone + (this.#writing ? 1 : 0) + (this.#filling ? 1 : 0)
-    while (this.#batchesDone < last) await (this.#writing ?? new Promise((resolve) => setImmediate(resolve)))
+  settled(): Promise<void> {
+    return this.#commit.settled()
   }
 
   /** Erases side records without an event. @throws LedgerError unavailable */
   async eraseSides(positions: readonly number[]): Promise<void> {
-    this.#assertReadable()
+    this.#commit.assertReadable()
     const batch = this.storage.batch()
     for (const position of positions) batch.del(sideKey(position))
     try {
@@ -220,15 +185,11 @@ export class Ledger<E> {
 
   /** Waits for what is under way, then closes. Appends fail from now on. */
   async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    await this.settled()
-    this.#committed.complete()
-    await this.storage.close()
+    if (await this.#commit.close()) await this.storage.close()
   }
 
   #rowEntries(prefix: Buffer): AsyncIterable<[key: Buffer, value: Buffer]> {
-    this.#assertReadable()
+    this.#commit.assertReadable()
     const from = rowKey(prefix)
     return this.storage.entries({ gte: from, lt: Buffer.concat([from, Buffer.from([0xff])]) })
   }
@@ -236,7 +197,7 @@ export class Ledger<E> {
   #check(stream: string, expectedVersion: number, options: AppendOptions): void {
     const conflict = (why: string) =>
       new LedgerError('conflict', `stream ${stream} is not at version ${expectedVersion}: ${why}`)
-    if (this.#reserved.has(stream)) throw conflict('another append is on its way')
+    if (this.#commit.isReserved(stream)) throw conflict('another append is on its way')
     const known = this.#versions.get(stream)
     if (known !== undefined) {
       if (known !== expectedVersion)
@@ -247,7 +208,7 @@ export class Ledger<E> {
       if (this.storage.get(streamKey(stream, expectedVersion))) throw conflict('it is longer')
     }
     for (const row of options.absentRows ?? noAbsentRows)
-      if (this.#reserved.has(reservationOf(row)) || this.storage.get(rowKey(row)))
+      if (this.#commit.isReserved(reservationOf(row)) || this.storage.get(rowKey(row)))
         throw new LedgerError('exists', 'a name that must be unique is taken')
   }
 
@@ -282,109 +243,25 @@ export class Ledger<E> {
     return { recorded, records, writes: writes.all }
   }
 
-  #reserve(pending: PendingBatch<E>, name: string): void {
-    this.#reserved.add(name)
-    pending.reserved.push(name)
-  }
-
-  /** Waits one turn of the event loop, so that all requests of this turn share one fsync, or until there are enough. */
-  #schedule(): void {
-    if (this.#writing) return
-    if (this.#filling && this.#filling.waiting.length >= this.#enoughAppends) {
-      this.#flush()
-      return
-    }
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#flush()
-    })
-  }
-
-  #flush(): void {
-    const pending = this.#filling
-    if (!pending || this.#writing) return
-    this.#filling = undefined
-    const frontier = this.#tree.finishBatch(pending.batch)
-    this.#writing = pending.batch.write().then(
-      () => {
-        this.#writing = undefined
-        this.#batchesDone++
-        this.#durableFrontier = frontier
-        for (const [stream, version] of pending.versions) this.#versions.set(stream, version)
-        this.#release(pending)
-        if (pending.events.length > 0) this.#committed.next(pending.events)
-        for (const { resolve } of pending.waiting) resolve()
-        const waited = pending.waiting.length + (this.#filling?.waiting.length ?? 0)
-        this.#enoughAppends = Math.max(Math.ceil(waited / 2), fewAppends)
-        if (this.#filling) this.#schedule()
-      },
-      async (cause) => {
-        // Stored or not: nobody knows until the ledger is read again.
-        const failure = new LedgerError('unavailable', 'the ledger could not be written', { cause })
-        this.#failure = failure
-        this.#retryAtMs = performance.now() + retryAfterMs
-        const lost = [pending, ...(this.#filling ? [this.#filling] : [])]
-        this.#filling = undefined
-        await this.#recover()
-        this.#writing = undefined
-        this.#batchesDone += lost.length
-        for (const batch of lost) {
-          this.#release(batch)
-          for (const { reject } of batch.waiting) reject(failure)
-        }
-        if (this.#filling) this.#flush()
-      },
-    )
-  }
-
-  #release(pending: PendingBatch<E>): void {
-    for (const name of pending.reserved) this.#reserved.delete(name)
-  }
-
-  /** Opens the storage again and takes position, time and tree from it, as at start-up. */
-  async #recover(): Promise<void> {
-    try {
-      await this.storage.reopen()
-      const tree = TreeWriter.load(this.storage)
-      if (tree.size < this.size)
-        throw new LedgerError('damaged', `the ledger had ${this.size} events, but now ${tree.size}`)
-      // Stored, but not acknowledged: those who follow must hear of it all the same, before anything else.
-      const unheard: RecordedEvent<E>[] = []
-      for await (const event of readEvents(this.storage, this.#codec, this.size, tree.size))
-        unheard.push(event)
-      this.#lastTimeMs = this.#readLastTimeMs(tree.size)
-      this.#versions.clear()
-      // From here on nothing throws: a recovery that fails is done again from where it began.
-      this.#tree = tree
-      this.#durableFrontier = tree.frontierBytes()
-      this.#failure = undefined
-      if (unheard.length > 0) this.#committed.next(unheard)
-    } catch (cause) {
-      this.#failure = new LedgerError('unavailable', 'the ledger could not be opened again', { cause })
+  #finish(batch: StorageBatch, events: readonly RecordedEvent<E>[]): () => void {
+    const frontier = this.#tree.finishBatch(batch)
+    return () => {
+      this.#durableFrontier = frontier
+      for (const { stream, version } of events) this.#versions.set(stream, version + 1)
     }
   }
 
-  /** A rejection while the ledger is closed or failed; the first call after a pause tries to recover. */
-  #unavailable(): Promise<never> | undefined {
-    if (this.#closed) return Promise.reject(new LedgerError('closed', 'the ledger is closed'))
-    if (!this.#failure) return undefined
-    if (!this.#writing && performance.now() >= this.#retryAtMs) {
-      this.#retryAtMs = performance.now() + retryAfterMs
-      this.#writing = this.#recover().then(() => {
-        this.#writing = undefined
-        // Counts as a batch for those who wait until it is settled.
-        this.#batchesDone++
-        if (this.#filling) this.#flush()
-      })
-    }
-    return Promise.reject(this.#failure)
-  }
-
-  #assertReadable(): void {
-    if (this.#closed) throw new LedgerError('closed', 'the ledger is closed')
-    if (this.#failure) throw this.#failure
+  async #reload(): Promise<readonly RecordedEvent<E>[]> {
+    const tree = TreeWriter.load(this.storage)
+    if (tree.size < this.size)
+      throw new LedgerError('damaged', `the ledger had ${this.size} events, but now ${tree.size}`)
+    const unheard: RecordedEvent<E>[] = []
+    for await (const event of readEvents(this.storage, this.#codec, this.size, tree.size)) unheard.push(event)
+    this.#lastTimeMs = this.#readLastTimeMs(tree.size)
+    this.#versions.clear()
+    this.#tree = tree
+    this.#durableFrontier = tree.frontierBytes()
+    return unheard
   }
 
   #readLastTimeMs(size: number): number {
@@ -396,48 +273,3 @@ export class Ledger<E> {
 }
 
 const reservationOf = (row: Buffer): string => `row ${row.toString('latin1')}`
-
-/** What one append writes: each key once, with what the last of its events made of it. */
-class AppendWrites implements Rows {
-  readonly all: { key: Buffer; value: Buffer | undefined }[] = []
-  readonly #storage: Storage
-  /** How many of `all` are of the events before the present one. */
-  #earlier = 0
-
-  constructor(storage: Storage) {
-    this.#storage = storage
-  }
-
-  nextEvent(): void {
-    this.#earlier = this.all.length
-  }
-
-  /** Of a row, as `put` and `del`. */
-  get(key: Buffer): Buffer | undefined {
-    const full = rowKey(key)
-    const written = this.all.findLast((write) => write.key.equals(full))
-    return written ? written.value : this.#storage.get(full)
-  }
-
-  put(key: Buffer, value: Buffer): void {
-    this.#replace(rowKey(key), value)
-  }
-
-  del(key: Buffer): void {
-    this.#replace(rowKey(key), undefined)
-  }
-
-  set(key: Buffer, value: Buffer | undefined): void {
-    this.all.push({ key, value })
-  }
-
-  #replace(key: Buffer, value: Buffer | undefined): void {
-    for (let i = 0; i < this.#earlier; i++) {
-      const write = this.all[i]!
-      if (!write.key.equals(key)) continue
-      write.value = value
-      return
-    }
-    this.set(key, value)
-  }
-}
