@@ -120,34 +120,41 @@ export function writeItem(value: unknown): void {
 export const encodeCbor = (value: unknown): Buffer => encodeWith(() => writeItem(value))
 
 let source: Uint8Array = scratch
+/** The same, for its methods. */
+let sourceBuffer: Buffer = scratch
 let at = 0
 /** What is read is not of the simple kinds that are read here. */
 let isOther = false
 
 /** The value in `bytes`; throws on anything that is not one CBOR item. */
 export function decodeCbor(bytes: Uint8Array): unknown {
-  source = bytes
-  at = 0
-  isOther = false
+  beginReading(bytes)
   const value = readItem()
-  return isOther || at !== bytes.length ? decoder.decode(bytes) : value
+  return isWhollyRead() ? value : decodeOther(bytes)
 }
 
-function readItem(): unknown {
+/** What is not of the simple kinds. Throws on anything that is not one CBOR item. */
+export const decodeOther = (bytes: Uint8Array): unknown => decoder.decode(bytes)
+
+/** Item after item is read from these bytes until `isWhollyRead` is asked. Not to be nested. */
+export function beginReading(bytes: Uint8Array): void {
+  source = bytes
+  sourceBuffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  at = 0
+  isOther = false
+}
+
+/** Whether all bytes were read and what was read is right; otherwise it is nothing, and `decodeOther` may read it. */
+export const isWhollyRead = (): boolean => !isOther && at === source.length
+
+export function readItem(): unknown {
   const head = source[at++]
   if (head === undefined) return other()
-  const low = head & 0x1f
   if (head >= simple.false) {
     if (head > simple.null) return other()
     return head === simple.null ? null : head === simple.true
   }
-  let value = low
-  if (low >= 24) {
-    const count = low === 24 ? 1 : low === 25 ? 2 : low === 26 ? 4 : 0
-    if (count === 0 || at + count > source.length) return other()
-    value = 0
-    for (let i = 0; i < count; i++) value = value * 0x100 + source[at++]!
-  }
+  const value = readCount(head)
   switch (head & 0xe0) {
     case major.unsigned:
       return value
@@ -162,6 +169,45 @@ function readItem(): unknown {
     default:
       return other()
   }
+}
+
+/** The number in or behind a head. */
+function readCount(head: number): number {
+  const low = head & 0x1f
+  if (low < 24) return low
+  const size = low === 24 ? 1 : low === 25 ? 2 : low === 26 ? 4 : 0
+  if (size === 0 || at + size > source.length) {
+    other()
+    return 0
+  }
+  let value = 0
+  for (let i = 0; i < size; i++) value = value * 0x100 + source[at++]!
+  return value
+}
+
+/** Goes on behind a null, where one is next. */
+export function skipNull(): boolean {
+  if (source[at] !== simple.null) return false
+  at++
+  return true
+}
+
+/** Number of the items of an array, which are to be read next; 0 where it is none, or one of more than `most`. */
+export function readArrayHead(most = Number.POSITIVE_INFINITY): number {
+  const head = source[at++] ?? 0
+  const length = readCount(head)
+  // Each item has at least one byte: no length that the bytes cannot have.
+  if ((head & 0xe0) === major.array && length <= most && at + length <= source.length) return length
+  other()
+  return 0
+}
+
+/** A hash as base64url, where `writeHash` wrote it. */
+export function readHashText(): string | undefined {
+  if (source[at] !== (major.bytes | 24) || source[at + 1] !== hashBytes) return other()
+  const start = at + 2
+  at = start + hashBytes
+  return at > source.length ? other() : sourceBuffer.toString('base64url', start, at)
 }
 
 function other(): undefined {
@@ -195,7 +241,7 @@ function readText(length: number): string | undefined {
   const start = at
   at = stop
   if (kept?.length === length && isText(kept, start)) return kept
-  const text = asBuffer(source).toString('latin1', start, stop)
+  const text = sourceBuffer.toString('latin1', start, stop)
   if (length <= longestKept) keptTexts[place] = text
   return text
 }
@@ -204,6 +250,3 @@ function isText(text: string, start: number): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== source[start + i]) return false
   return true
 }
-
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

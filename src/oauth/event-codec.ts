@@ -52,7 +52,7 @@ export function encodeEvent(event: Event): EncodedEvent {
 export function decodeEvent(code: number, body: Uint8Array, side?: Uint8Array): Event {
   const codec = byCode.get(code)
   if (!codec) throw new RangeError(`event type ${code} is not known to this version`)
-  const event = codec.body.decode(body, { type: codec.type })
+  const event = codec.body.decode(body, codec.type)
   if (codec.side) event.side = side ? codec.side.decode(side) : {}
   return event as unknown as Event
 }

@@ -64,130 +64,130 @@ export interface Grant {
   }
 }
 
-/** Only what is there: a fold that finds a field left out comes to the same bytes. */
-const kept = <K extends string, V>(name: K, value: V | undefined) =>
-  (value === undefined ? {} : { [name]: value }) as { [P in K]?: V }
-
 function authenticationOf(event: {
   authenticatedAtSeconds?: number
   acr?: string
   amr?: string[]
 }): Authentication | undefined {
   const { authenticatedAtSeconds: atSeconds, acr, amr } = event
-  return atSeconds === undefined ? undefined : { atSeconds, ...kept('acr', acr), ...kept('amr', amr) }
+  if (atSeconds === undefined) return undefined
+  const authentication: Authentication = { atSeconds }
+  if (acr !== undefined) authentication.acr = acr
+  if (amr !== undefined) authentication.amr = amr
+  return authentication
 }
 
-/** `evolve` of the grant stream: the only way a grant's state comes to be, live and in replay. */
+function codeOf(event: EventOf<'code.issued'>): NonNullable<Grant['code']> {
+  const code: Grant['code'] = {
+    hash: event.codeHash,
+    redirectUri: event.redirectUri,
+    redirectUriSent: event.redirectUriSent,
+    challenge: event.codeChallenge,
+    expiresAtSeconds: event.expiresAtSeconds,
+    redeemed: false,
+  }
+  if (event.nonce !== undefined) code.nonce = event.nonce
+  if (event.resources !== undefined) code.resources = event.resources
+  if (event.claims !== undefined) code.claims = event.claims
+  if (event.jkt !== undefined) code.jkt = event.jkt
+  return code
+}
+
+function accessOf(
+  event: EventOf<'token.issued'> | EventOf<'token.refreshed'>,
+  issuedAtSeconds: number,
+): NonNullable<Grant['access']> {
+  const access: Grant['access'] = {
+    hash: event.accessTokenHash,
+    scopes: event.scopes,
+    issuedAtSeconds,
+    expiresAtSeconds: event.accessExpiresAtSeconds,
+  }
+  if (event.resources !== undefined) access.resources = event.resources
+  if (event.jkt !== undefined) access.jkt = event.jkt
+  return access
+}
+
+const refreshOf = ({
+  refreshTokenHash: hash,
+  refreshExpiresAtSeconds: expiresAtSeconds,
+}: EventOf<'token.issued'>): Grant['refresh'] =>
+  hash === null ? null : { hash, expiresAtSeconds: expiresAtSeconds ?? 0 }
+
+/** Nothing but who has it and since when. */
+function begun(
+  event: EventOf<'code.issued'> | EventOf<'device_code.issued'> | EventOf<'token.issued'>,
+  grantType: GrantType,
+  subject: string | null,
+  session: string | null,
+  issuedAtSeconds: number,
+): Grant {
+  return {
+    clientId: event.clientId,
+    clientVersion: event.clientVersion,
+    grantType,
+    subject,
+    session,
+    scopes: event.scopes,
+    issuedAtSeconds,
+    code: null,
+    access: null,
+    refresh: null,
+    rotated: null,
+    ended: null,
+  }
+}
+
+/**
+ * `evolve` of the grant stream: the only way a grant's state comes to be, live and in replay. What an event leaves out,
+ * the state leaves out: a fold that finds a field left out comes to the same bytes.
+ */
 export function evolveGrant(state: Grant | undefined, { event, timeMs }: Recorded): Grant | undefined {
   const seconds = Math.floor(timeMs / 1000)
   switch (event.type) {
-    case 'code.issued':
-      return {
-        clientId: event.clientId,
-        clientVersion: event.clientVersion,
-        grantType: 'authorization_code',
-        subject: event.subject,
-        session: event.session,
-        scopes: event.scopes,
-        issuedAtSeconds: seconds,
-        code: {
-          hash: event.codeHash,
-          redirectUri: event.redirectUri,
-          redirectUriSent: event.redirectUriSent,
-          challenge: event.codeChallenge,
-          expiresAtSeconds: event.expiresAtSeconds,
-          redeemed: false,
-          ...kept('nonce', event.nonce),
-          ...kept('resources', event.resources),
-          ...kept('claims', event.claims),
-          ...kept('jkt', event.jkt),
-        },
-        access: null,
-        refresh: null,
-        rotated: null,
-        ended: null,
-        ...kept('authentication', authenticationOf(event)),
-      }
-    case 'device_code.issued':
-      return {
-        clientId: event.clientId,
-        clientVersion: event.clientVersion,
-        grantType: 'device_code',
-        subject: null,
-        session: null,
-        scopes: event.scopes,
-        issuedAtSeconds: seconds,
-        code: null,
-        access: null,
-        refresh: null,
-        rotated: null,
-        ended: null,
-        device: {
-          hash: event.deviceCodeHash,
-          expiresAtSeconds: event.expiresAtSeconds,
-          status: 'pending',
-          ...kept('resources', event.resources),
-        },
-      }
-    case 'device_code.approved':
-      return (
-        state?.device && {
-          ...state,
-          subject: event.subject,
-          session: event.session,
-          scopes: event.scopes,
-          device: { ...state.device, status: 'approved' },
-          ...kept('authentication', authenticationOf(event)),
-        }
-      )
+    case 'code.issued': {
+      const grant = begun(event, 'authorization_code', event.subject, event.session, seconds)
+      grant.code = codeOf(event)
+      const authentication = authenticationOf(event)
+      if (authentication) grant.authentication = authentication
+      return grant
+    }
+    case 'device_code.issued': {
+      const grant = begun(event, 'device_code', null, null, seconds)
+      const { deviceCodeHash: hash, expiresAtSeconds, resources } = event
+      grant.device = { hash, expiresAtSeconds, status: 'pending' }
+      if (resources !== undefined) grant.device.resources = resources
+      return grant
+    }
+    case 'device_code.approved': {
+      if (!state?.device) return state
+      const { subject, session, scopes } = event
+      const authentication = authenticationOf(event)
+      const device = { ...state.device, status: 'approved' as const }
+      return { ...state, subject, session, scopes, device, ...(authentication && { authentication }) }
+    }
     case 'device_code.denied':
-      return state?.device && { ...state, device: { ...state.device, status: 'denied' } }
+      return state?.device ? { ...state, device: { ...state.device, status: 'denied' } } : state
     case 'code.redeemed':
       return state && { ...state, code: state.code && { ...state.code, redeemed: true } }
     case 'token.issued': {
-      const access = {
-        hash: event.accessTokenHash,
-        scopes: event.scopes,
-        issuedAtSeconds: seconds,
-        expiresAtSeconds: event.accessExpiresAtSeconds,
-        ...kept('resources', event.resources),
-        ...kept('jkt', event.jkt),
-      }
-      const refresh =
-        event.refreshTokenHash === null
-          ? null
-          : { hash: event.refreshTokenHash, expiresAtSeconds: event.refreshExpiresAtSeconds ?? 0 }
+      const access = accessOf(event, seconds)
+      const refresh = refreshOf(event)
       if (state) return { ...state, access, refresh }
-      return {
-        clientId: event.clientId,
-        clientVersion: event.clientVersion,
-        grantType: event.grantType,
-        subject: event.subject,
-        session: event.session ?? null,
-        scopes: event.scopes,
-        issuedAtSeconds: seconds,
-        code: null,
-        access,
-        refresh,
-        rotated: null,
-        ended: null,
-        ...kept('authentication', authenticationOf(event)),
-        ...kept('actor', event.actor),
-        ...kept('parent', event.parent),
-      }
+      const grant = begun(event, event.grantType, event.subject, event.session ?? null, seconds)
+      grant.access = access
+      grant.refresh = refresh
+      const authentication = authenticationOf(event)
+      if (authentication) grant.authentication = authentication
+      if (event.actor !== undefined) grant.actor = event.actor
+      if (event.parent !== undefined) grant.parent = event.parent
+      return grant
     }
     case 'token.refreshed':
       if (!state?.refresh) return state
       return {
         ...state,
-        access: {
-          hash: event.accessTokenHash,
-          scopes: event.scopes,
-          issuedAtSeconds: seconds,
-          expiresAtSeconds: event.accessExpiresAtSeconds,
-          ...kept('resources', event.resources),
-          ...kept('jkt', event.jkt),
-        },
+        access: accessOf(event, seconds),
         refresh: { hash: event.refreshTokenHash, expiresAtSeconds: event.refreshExpiresAtSeconds },
         rotated: { fromHash: state.refresh.hash, atMs: timeMs },
       }

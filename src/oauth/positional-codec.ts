@@ -3,7 +3,19 @@
  * Integers stay below 2^32 and text is UTF-8, so the bytes are the deterministic encoding of RFC 8949
  * section 4.2.1 but for the order of keys inside maps, which is the order they were given in.
  */
-import { decodeCbor, encodeWith, writeArrayHead, writeHash, writeItem } from './cbor.ts'
+import {
+  beginReading,
+  decodeOther,
+  encodeWith,
+  isWhollyRead,
+  readArrayHead,
+  readHashText,
+  readItem,
+  skipNull,
+  writeArrayHead,
+  writeHash,
+  writeItem,
+} from './cbor.ts'
 
 const isLeftOut = (value: object, name: string): boolean =>
   ((value as Record<string, unknown>)[name] ?? null) === null
@@ -11,15 +23,15 @@ const isLeftOut = (value: object, name: string): boolean =>
 export interface PositionalCodec {
   /** @param reserved bytes in front, for the caller to fill in */
   encode(value: object, reserved?: number): Buffer
-  /** @param into gets the fields @throws RangeError for bytes that are no row of the table */
-  decode(bytes: Uint8Array, into?: Record<string, unknown>): Record<string, unknown>
+  /** @param type stands beside the fields, where given @throws RangeError for bytes that are no row of the table */
+  decode(bytes: Uint8Array, type?: string): Record<string, unknown>
   /** For a field of another row that is such a row itself. */
   readonly field: FieldCodec
 }
 
 function decodeRow(bytes: Uint8Array): unknown {
   try {
-    return decodeCbor(bytes)
+    return decodeOther(bytes)
   } catch (cause) {
     throw new RangeError('not CBOR', { cause })
   }
@@ -28,12 +40,15 @@ function decodeRow(bytes: Uint8Array): unknown {
 /** How a field is stored that is not stored as it is. Never sees null, which stays null. */
 export interface FieldCodec {
   write(field: never): void
-  /** @throws RangeError */
+  /** Reads what was written. Where it is something else, `isWhollyRead` tells afterwards, and `decode` is asked. */
+  read(): unknown
+  /** The same, of a CBOR item that was read. @throws RangeError */
   decode(stored: unknown): unknown
 }
 
 const hashField: FieldCodec = {
   write: writeHash,
+  read: readHashText,
   decode(stored) {
     if (!(stored instanceof Uint8Array)) throw new RangeError('a hash is not bytes')
     return Buffer.from(stored.buffer, stored.byteOffset, stored.length).toString('base64url')
@@ -65,7 +80,17 @@ export function positionalCodec(
       else codec.write(field as never)
     }
   }
-  const fromRow = (row: unknown, value: Record<string, unknown> = {}): Record<string, unknown> => {
+  const read = (value: Record<string, unknown>): Record<string, unknown> => {
+    const count = readArrayHead(columns.length)
+    for (let i = 0; i < columns.length; i++) {
+      const { name, codec, isOptional } = columns[i]!
+      if (i >= count || skipNull()) {
+        if (!isOptional) value[name] = null
+      } else value[name] = codec ? codec.read() : readItem()
+    }
+    return value
+  }
+  const fromRow = (row: unknown, value: Record<string, unknown>): Record<string, unknown> => {
     if (!Array.isArray(row) || row.length > columns.length) throw new RangeError('not a row of this table')
     for (let i = 0; i < columns.length; i++) {
       const { name, codec, isOptional } = columns[i]!
@@ -77,7 +102,15 @@ export function positionalCodec(
   }
   return {
     encode: (value, reserved) => encodeWith(() => write(value), reserved),
-    decode: (bytes, into) => fromRow(decodeRow(bytes), into),
-    field: { write: write as FieldCodec['write'], decode: (stored) => fromRow(stored) },
+    decode(bytes, type) {
+      beginReading(bytes)
+      const value = read(type === undefined ? {} : { type })
+      return isWhollyRead() ? value : fromRow(decodeRow(bytes), type === undefined ? {} : { type })
+    },
+    field: {
+      write: write as FieldCodec['write'],
+      read: () => read({}),
+      decode: (stored) => fromRow(stored, {}),
+    },
   }
 }

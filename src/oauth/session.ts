@@ -18,17 +18,19 @@ export function evolveSession(
   { event, stream, timeMs }: Recorded,
 ): Session | undefined {
   switch (event.type) {
-    case 'session.started':
-      return {
+    case 'session.started': {
+      const session: Session = {
         id: stream.slice(stream.indexOf(':') + 1),
         subject: event.subject,
         startedAtSeconds: Math.floor(timeMs / 1000),
         expiresAtSeconds: event.expiresAtSeconds,
         endedAtSeconds: null,
-        ...(event.acr !== undefined && { acr: event.acr }),
-        ...(event.amr !== undefined && { amr: event.amr }),
-        ...(event.continues !== undefined && { continues: event.continues }),
       }
+      if (event.acr !== undefined) session.acr = event.acr
+      if (event.amr !== undefined) session.amr = event.amr
+      if (event.continues !== undefined) session.continues = event.continues
+      return session
+    }
     case 'session.ended':
       return state && { ...state, endedAtSeconds: Math.floor(timeMs / 1000) }
     default:

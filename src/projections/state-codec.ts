@@ -1,5 +1,5 @@
 /** States as bytes: positional, so that names are not stored with every token. */
-import { writeArrayHead, writeItem } from '../oauth/cbor.ts'
+import { readArrayHead, readItem, writeArrayHead, writeItem } from '../oauth/cbor.ts'
 import type { Client } from '../oauth/client.ts'
 import type { UsedAssertion } from '../oauth/client-assertion.ts'
 import type { Consent } from '../oauth/consent.ts'
@@ -51,11 +51,16 @@ const listOf = (codec: FieldCodec): FieldCodec => ({
     writeArrayHead(list.length)
     for (const item of list) codec.write(item)
   },
+  read: () => Array.from({ length: readArrayHead() }, codec.read),
   decode: (list) => (list as unknown[]).map(codec.decode),
 })
 
 /** Milliseconds do not fit 32 bits; text keeps the encoding one that any CBOR reader writes alike. */
-const milliseconds: FieldCodec = { write: (ms) => writeItem(String(ms)), decode: Number }
+const milliseconds: FieldCodec = {
+  write: (ms) => writeItem(String(ms)),
+  read: () => Number(readItem()),
+  decode: Number,
+}
 
 export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } = {
   server: flat(['origin', 'administratorAddress', 'serverAddress', 'checkpointKey:hash']),
