@@ -8,11 +8,15 @@ import { join } from 'node:path'
 import { Level } from 'level'
 import { writeBackup } from '../src/audit/backup.ts'
 import { rebuildRows } from '../src/audit/rebuild.ts'
+import { foldStates } from '../src/audit/state-fold.ts'
+import { StreamStates } from '../src/audit/stream-states.ts'
 import { verifyLedger } from '../src/audit/verify.ts'
 import { verifyMessage } from '../src/chain/message.ts'
 import { homePaths } from '../src/config/home.ts'
 import { rangeOf } from '../src/ledger/layout.ts'
+import { logSize } from '../src/ledger/reader.ts'
 import { openStorage } from '../src/ledger/storage.ts'
+import { stateRow } from '../src/projections/rows.ts'
 import type { Progress } from '../src/terminal/progress.ts'
 import { listTable } from '../src/terminal/tables.ts'
 import { configureHome } from './home.ts'
@@ -23,11 +27,13 @@ const roundCount = 3
 const readAtOnce = 1000
 
 const jobs = [
+  'replay to state',
   'verification',
   'the same, one thread',
   'verification with rows',
   'the same, one thread, rows',
   'fold of all rows',
+  'the same, rows lost',
   'backup',
 ] as const
 type Job = (typeof jobs)[number]
@@ -59,11 +65,13 @@ export async function benchAudit(
   )
   const paths = homePaths(folder)
   const runs: Record<Job, () => Promise<unknown>> = {
+    'replay to state': () => replayToState(paths.ledger),
     verification: () => verify(paths.ledger, false, true),
     'the same, one thread': () => verify(paths.ledger, false, false),
     'verification with rows': () => verify(paths.ledger, true, true),
     'the same, one thread, rows': () => verify(paths.ledger, true, false),
-    'fold of all rows': () => fold(paths.ledger),
+    'fold of all rows': () => fold(paths.ledger, false),
+    'the same, rows lost': () => fold(paths.ledger, true),
     backup: () => backUp(paths.ledger, join(folder, 'backup')),
   }
   const measured = new Map<Job, { perSecond: number[]; micros: number[]; ratios: number[] }>(
@@ -75,6 +83,7 @@ export async function benchAudit(
       progress.update(`round ${round} of ${roundCount}: ${job}`)
       const reference = events / (await seconds(() => readAndHash(paths.ledger)))
       references.push(reference)
+      if (job === 'the same, rows lost') await loseRows(paths.ledger)
       const before = process.cpuUsage()
       const perSecond = events / (await seconds(runs[job]))
       const { user, system } = process.cpuUsage(before)
@@ -130,14 +139,39 @@ async function verify(directory: string, rows: boolean, hashThread: boolean): Pr
   }
 }
 
-async function fold(directory: string): Promise<void> {
+/** Every stream's state, encoded once it leaves the memory. */
+async function replayToState(directory: string): Promise<void> {
   const storage = await openStorage(directory)
   try {
-    const { added, altered, removed } = await rebuildRows(storage, `${directory}.rebuild`)
-    if (added + altered + removed > 0) throw new Error('the fold came to other rows')
+    const states = new StreamStates(storage)
+    let bytes = 0
+    await foldStates(storage, await logSize(storage), {
+      leave(stream, loaded) {
+        bytes += stateRow(stream, loaded)?.[1].length ?? 0
+      },
+      recall: (stream, version) => states.at(stream, version),
+    })
+    if (bytes === 0) throw new Error('the replay came to no states')
   } finally {
     await storage.close()
   }
+}
+
+async function fold(directory: string, areLost: boolean): Promise<void> {
+  const storage = await openStorage(directory)
+  try {
+    const { added, altered, removed } = await rebuildRows(storage, `${directory}.rebuild`)
+    if (added > 0 !== areLost || altered + removed > 0) throw new Error('the fold came to other rows')
+  } finally {
+    await storage.close()
+  }
+}
+
+async function loseRows(directory: string): Promise<void> {
+  const level = new Level<Buffer, Buffer>(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  await level.open()
+  await level.clear(rangeOf('row'))
+  await level.close()
 }
 
 async function backUp(directory: string, target: string): Promise<void> {

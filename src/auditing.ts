@@ -79,7 +79,7 @@ export async function rebuildReadModels(
         'damaged',
         `the log itself is damaged, nothing was rebuilt: ${fault.kind}${fault.position === null ? '' : ` at position ${fault.position}`}: ${fault.detail}`,
       )
-    return await rebuildRows(storage, `${paths.ledger}.rebuild`, onProgress)
+    return await rebuildRows(storage, `${paths.ledger}.rebuild`, { onProgress })
   } finally {
     await storage.close()
   }

@@ -4,11 +4,11 @@
  * can aim at, since the key is drawn anew each time. Where buckets differ, a second pass over just these
  * names the entries.
  */
-import { hash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { type HalfSipKey, halfSipHash } from './half-siphash.ts'
 
 const bucketCount = 4096
-const saltBytes = 16
-const headerBytes = saltBytes + 2
+const wordBytes = 4
 /** Buckets looked into by the second pass, so that its memory is at most 1/64 of both sets. */
 const mostBucketsNamed = bucketCount / 64
 
@@ -21,17 +21,19 @@ export interface Comparison {
   found(key: Buffer, value: Buffer): void
   /** Where too much is on its way: to be waited for now and then. */
   relieved?(): Promise<void> | undefined
-  /** Buckets in which the sets differ, not more than the second pass should hold. */
+  /** Buckets in which the sets differ, not more than a second pass in memory should hold. */
   differing(): ReadonlySet<number> | Promise<ReadonlySet<number>>
 }
 
 export class EntryComparison implements Comparison {
-  readonly #scratch = Buffer.alloc(1 << 16)
+  readonly #key: HalfSipKey
+  readonly #scratch = new Message(1 << 16)
+  readonly #fingerprint = new Uint32Array(2)
   readonly #expected: Sums = new Uint32Array(2 * bucketCount)
   readonly #found: Sums = new Uint32Array(2 * bucketCount)
 
-  constructor(salt: Buffer = randomBytes(saltBytes)) {
-    salt.copy(this.#scratch, 0, 0, saltBytes)
+  constructor(key: HalfSipKey = randomKey()) {
+    this.#key = key
   }
 
   expect(key: Buffer, value: Buffer): void {
@@ -46,34 +48,43 @@ export class EntryComparison implements Comparison {
     this.#add(this.#found, key, value, 1)
   }
 
-  differing(): ReadonlySet<number> {
+  /** @param most no more of them are told than this */
+  differing(most = mostBucketsNamed): ReadonlySet<number> {
     const buckets = new Set<number>()
-    for (let i = 0; i < this.#found.length && buckets.size < mostBucketsNamed; i++)
+    for (let i = 0; i < this.#found.length && buckets.size < most; i++)
       if (this.#found[i] !== this.#expected[i]) buckets.add(i >> 1)
     return buckets
   }
 
   #add(sums: Sums, key: Buffer, value: Buffer, sign: 1 | -1): void {
-    const end = headerBytes + key.length + value.length
-    const bytes = end <= this.#scratch.length ? this.#scratch : Buffer.alloc(end)
-    if (bytes !== this.#scratch) this.#scratch.copy(bytes, 0, 0, saltBytes)
-    bytes.writeUInt16BE(key.length, saltBytes)
-    bytes.set(key, headerBytes)
-    bytes.set(value, headerBytes + key.length)
-    const digest = hash('sha256', bytes.subarray(0, end), 'binary')
+    const length = wordBytes + key.length + value.length
+    const { words, bytes } = length < this.#scratch.bytes.length ? this.#scratch : new Message(length + 1)
+    words[0] = key.length
+    bytes.set(key, wordBytes)
+    bytes.set(value, wordBytes + key.length)
+    halfSipHash(this.#key, words, length, this.#fingerprint)
     const at = 2 * bucketOf(key)
     // Uint32Array keeps the sums modulo 2^32.
-    sums[at]! += sign * word(digest, 0)
-    sums[at + 1]! += sign * word(digest, 4)
+    sums[at]! += sign * this.#fingerprint[0]!
+    sums[at + 1]! += sign * this.#fingerprint[1]!
   }
 }
 
-const word = (digest: string, at: number): number =>
-  ((digest.charCodeAt(at) << 24) |
-    (digest.charCodeAt(at + 1) << 16) |
-    (digest.charCodeAt(at + 2) << 8) |
-    digest.charCodeAt(at + 3)) >>>
-  0
+/** Room for a message, as words and as bytes. */
+class Message {
+  readonly words: Int32Array
+  readonly bytes: Uint8Array
+
+  constructor(byteCount: number) {
+    this.words = new Int32Array(Math.ceil(byteCount / wordBytes))
+    this.bytes = new Uint8Array(this.words.buffer)
+  }
+}
+
+const randomKey = (): HalfSipKey => {
+  const bytes = randomBytes(2 * wordBytes)
+  return [bytes.readInt32LE(), bytes.readInt32LE(wordBytes)]
+}
 
 /** FNV-1a: only to spread keys; who fills one bucket makes only the second pass dearer. */
 export function bucketOf(key: Buffer): number {

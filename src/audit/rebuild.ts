@@ -1,26 +1,29 @@
 /**
  * The durable read models anew, from the events alone.
  *
- * They are folded into a store beside the ledger, then only what differs is replaced, a batch at a time: each row
- * is the old one or the new one. Dying on the way leaves fewer wrong rows than before, and the same call again
- * does the rest.
+ * They are compared first, in memory: most of the time they are right. Where they are not, those of the buckets that
+ * differ are folded into a store beside the ledger, then only what differs is replaced, a batch at a time: each row is
+ * the old one or the new one. Dying on the way leaves fewer wrong rows than before, and the same call again does the
+ * rest.
  */
 import { rm } from 'node:fs/promises'
-import QuickLRU from 'quick-lru'
-import type { Rows } from '../ledger/codec.ts'
-import { LedgerError } from '../ledger/errors.ts'
 import { rangeOf, rowKey } from '../ledger/layout.ts'
 import { logSize } from '../ledger/reader.ts'
-import { decodeRecord } from '../ledger/record.ts'
 import { openStorage, type Storage, type StorageReader } from '../ledger/storage.ts'
-import { decodeEvent } from '../oauth/event-codec.ts'
-import type { Recorded } from '../oauth/events.ts'
-import { projectRows } from '../projections/rows.ts'
+import {
+  type AnyLoaded,
+  decodeLoaded,
+  kindOfStream,
+  projectIndexRows,
+  stateRow,
+  stateRowKey,
+} from '../projections/rows.ts'
 import { BehindWriter } from './behind-writer.ts'
-import { Blocks } from './blocks.ts'
+import { bucketOf, EntryComparison } from './entry-comparison.ts'
 import { EntryCursor } from './entry-cursor.ts'
-
-const saltBytes = 32
+import { RowComparison } from './row-check.ts'
+import { type FoldOptions, foldStates } from './state-fold.ts'
+import { StreamStates, unknownState } from './stream-states.ts'
 
 export interface RebuiltRows {
   /** Events that were folded. */
@@ -33,75 +36,110 @@ export interface RebuiltRows {
   removed: number
 }
 
+const rowPrefixBytes = 1
 const writesAtOnce = 10_000
 const foldedBytesAtOnce = 1 << 19
-/** No row of a state has fewer, its key with it. */
-const leastRowBytes = 32
-/**
- * States that are kept in memory. More than two batches have room for, the one that is being written and the one that
- * is being filled: a state that is not kept is one that can be read.
- */
-const keptStates = (2 * foldedBytesAtOnce) / leastRowBytes
 
 /**
  * @param storage of a ledger that nobody appends to and whose records have been verified
- * @param scratch path of a folder that is made for this and taken away again
+ * @param scratch path of a folder that is made for this, where rows differ, and taken away again
+ * @param options where rows differ, the progress goes from nothing to all twice
  */
 export async function rebuildRows(
   storage: Storage,
   scratch: string,
-  onProgress: (done: number, total: number) => void = () => {},
+  options: FoldOptions = {},
 ): Promise<RebuiltRows> {
   // Of a rebuild that was broken off.
   await rm(scratch, { recursive: true, force: true })
+  const events = await logSize(storage)
+  const differing = await compare(storage, events, options)
+  if (differing.size === 0) return { events, added: 0, altered: 0, removed: 0 }
   const folded = await openStorage(scratch, { isScratch: true })
   try {
-    const events = await fold(storage, folded, onProgress)
-    return { events, ...(await replace(storage, folded)) }
+    await fold(storage, events, folded, differing, options)
+    return { events, ...(await replace(storage, folded, differing)) }
   } finally {
     await folded.close()
     await rm(scratch, { recursive: true, force: true })
   }
 }
 
+/** The buckets of rows that are not those of the events. */
+async function compare(
+  storage: StorageReader,
+  size: number,
+  options: FoldOptions,
+): Promise<ReadonlySet<number>> {
+  const comparison = new RowComparison(new EntryComparison())
+  const states = new StreamStates(storage)
+  await foldStates(
+    storage,
+    size,
+    {
+      event: (recorded, before) => comparison.event(recorded, before),
+      leave: (stream, loaded) => comparison.leave(stream, loaded),
+      async recall(stream, version) {
+        const loaded = await states.at(stream, version)
+        if (loaded !== unknownState) comparison.takeBack(stream, loaded)
+        return loaded
+      },
+    },
+    options,
+  )
+  await comparison.readStored(storage)
+  return comparison.entries.differing(Number.POSITIVE_INFINITY)
+}
+
+/** Writes the rows of the buckets that differ, and all states. */
 async function fold(
   from: StorageReader,
+  size: number,
   into: Storage,
-  onProgress: (done: number, total: number) => void,
-): Promise<number> {
-  const size = await logSize(from)
-  const blocks = new Blocks(from, size)
-  const states = new QuickLRU<string, unknown>({ maxSize: keptStates })
+  differing: ReadonlySet<number>,
+  options: FoldOptions,
+): Promise<void> {
   const writer = new BehindWriter(into, foldedBytesAtOnce)
-  const rows: Rows = {
-    get: (key) => into.get(rowKey(key)),
-    put: (key, value) => writer.put(rowKey(key), value),
-    del: (key) => writer.del(rowKey(key)),
+  const differs = (key: Buffer) => differing.has(bucketOf(key))
+  const rows = {
+    put: (key: Buffer, value: Buffer) => void (differs(key) && writer.put(rowKey(key), value)),
+    del: (key: Buffer) => void (differs(key) && writer.del(rowKey(key))),
   }
-  try {
-    for await (const { start, end, records, sides } of blocks) {
-      for (let position = start; position < end; position++) {
-        const recorded = restored(position, records[position - start], sides[position - start])
-        states.set(recorded.stream, projectRows(recorded, rows, states.get(recorded.stream)))
-      }
-      if (writer.isFull) await writer.next()
-      onProgress(end, size)
-    }
-    await writer.finish()
-  } finally {
-    await blocks.close()
-  }
-  return size
+  /** States that left the memory and may not be on disk yet: those in the batch that is filled, and in the one before. */
+  let [filled, written] = [new Map<string, AnyLoaded>(), new Map<string, AnyLoaded>()]
+  await foldStates(
+    from,
+    size,
+    {
+      event: (recorded, before) => projectIndexRows(recorded, before, rows),
+      leave(stream, loaded) {
+        const row = stateRow(stream, loaded)
+        if (!row) return
+        writer.put(rowKey(row[0]), row[1])
+        filled.set(stream, loaded)
+      },
+      recall(stream) {
+        const kind = kindOfStream(stream)
+        const unwritten = filled.get(stream) ?? written.get(stream)
+        return unwritten ?? decodeLoaded(kind, into.get(rowKey(stateRowKey(stream))))
+      },
+      async pause() {
+        if (!writer.isFull) return
+        await writer.next()
+        written = filled
+        filled = new Map()
+      },
+    },
+    options,
+  )
+  await writer.finish()
 }
 
-/** @throws LedgerError damaged */
-function restored(position: number, bytes: Buffer | undefined, side: Buffer | undefined): Recorded {
-  if (!bytes) throw new LedgerError('damaged', `the record at position ${position} is missing`)
-  const { timeMs, stream, version, type, body } = decodeRecord(bytes)
-  return { position, timeMs, stream, version, event: decodeEvent(type, body, side?.subarray(saltBytes)) }
-}
-
-async function replace(storage: Storage, folded: StorageReader): Promise<Omit<RebuiltRows, 'events'>> {
+async function replace(
+  storage: Storage,
+  folded: StorageReader,
+  differing: ReadonlySet<number>,
+): Promise<Omit<RebuiltRows, 'events'>> {
   const counts = { added: 0, altered: 0, removed: 0 }
   let waiting: [Buffer, Buffer | undefined][] = []
   const outdated: Buffer[] = []
@@ -114,7 +152,9 @@ async function replace(storage: Storage, folded: StorageReader): Promise<Omit<Re
       const { head: right } = rights
       if (!present && !right) break
       const order = !present ? 1 : !right ? -1 : present[0].compare(right[0])
-      if (order !== 0 || !present![1].equals(right![1])) {
+      const key = (order <= 0 ? present! : right!)[0]
+      const isSame = order === 0 && present![1].equals(right![1])
+      if (!isSame && differing.has(bucketOf(key.subarray(rowPrefixBytes)))) {
         counts[order > 0 ? 'added' : order < 0 ? 'removed' : 'altered']++
         if (order <= 0) outdated.push(present![0])
         waiting.push(order >= 0 ? [right![0], right![1]] : [present![0], undefined])

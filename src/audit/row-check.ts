@@ -1,110 +1,138 @@
 /**
- * The durable read models against a fresh fold of the events, by the projection that wrote them, in the memory
- * of `StreamStates` and one `EntryComparison`.
+ * The durable read models against a fresh fold of the events, by the projection that wrote them, in bounded memory. What
+ * a stream's state comes to counts once the stream leaves the memory; where it goes on after all, that is taken back.
  *
  * A row that still names an erased person is a fault: the fold no longer knows the name.
  */
-import type { Rows } from '../ledger/codec.ts'
 import { rangeOf } from '../ledger/layout.ts'
-import { readEvents } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
-import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import type { Event, Recorded } from '../oauth/events.ts'
 import {
-  encodeLoaded,
+  type AnyLoaded,
+  evolveLoaded,
   kindOfStream,
-  projectRows,
+  projectIndexRows,
   sessionOfExpiryRow,
+  stateRow,
   stateRowKey,
 } from '../projections/rows.ts'
 import { bucketOf, type Comparison, EntryComparison } from './entry-comparison.ts'
 import { listsOf } from './entry-cursor.ts'
 import type { Faults } from './fault.ts'
-import { type StateBefore, StreamStates, unknownState } from './stream-states.ts'
+import { RecentStates } from './recent-states.ts'
+import { foldStates } from './state-fold.ts'
+import { mayGoOn, type StateBefore, StreamStates, unknownState } from './stream-states.ts'
 
-const codec = { encode: encodeEvent, decode: decodeEvent }
 const rowPrefixBytes = 1
-
-interface RowChanges {
-  put(key: Buffer, value: Buffer, replaced: Buffer | undefined): void
-  del(key: Buffer, value: Buffer): void
-}
-
-/** The rows that one event changes. */
-function changesOf(recorded: Recorded, before: StateBefore, changes: RowChanges): void {
-  if (before === unknownState) return
-  const { event, stream } = recorded
-  const stateKey = stateRowKey(stream)
-  const present = () =>
-    before.state && encodeLoaded<never>(kindOfStream(stream) as never, before.state as never, before.version)
-  const rows: Rows = {
-    get: (key) => {
-      if (!key.equals(stateKey)) throw new Error('a projection reads a row that verification does not keep')
-      return present()
-    },
-    put: (key, value) => changes.put(key, value, key.equals(stateKey) ? present() : undefined),
-    // Rows that are taken away: that of a username, which holds the subject, and that of a session's expiry.
-    del: (key) => changes.del(key, Buffer.from(subjectOf(event))),
-  }
-  projectRows(recorded, rows, before)
-}
 
 const subjectOf = (event: Event): string =>
   event.type.startsWith('user.') && 'subject' in event ? (event.subject ?? '') : ''
 
+/** The rows that follow from events, and those that are stored. */
+export class RowComparison<C extends Comparison = EntryComparison> {
+  readonly entries: C
+
+  constructor(entries: C) {
+    this.entries = entries
+  }
+
+  /** An event, and the state that it was appended to. */
+  event(recorded: Recorded, before: AnyLoaded): void {
+    const { entries } = this
+    projectIndexRows(recorded, before, {
+      put: (key, value) => entries.expect(key, value),
+      // Rows that are taken away: that of a username, which holds the subject, and that of a session's expiry.
+      del: (key) => entries.unexpect(key, Buffer.from(subjectOf(recorded.event))),
+    })
+  }
+
+  /** What a stream has come to. */
+  leave(stream: string, loaded: AnyLoaded): void {
+    const row = stateRow(stream, loaded)
+    if (row) this.entries.expect(...row)
+  }
+
+  /** A stream goes on from there. */
+  takeBack(stream: string, loaded: AnyLoaded): void {
+    const row = stateRow(stream, loaded)
+    if (row) this.entries.unexpect(...row)
+  }
+
+  /** Goes through the stored rows. */
+  async readStored(reader: StorageReader): Promise<void> {
+    for await (const entries of listsOf(reader, rangeOf('row'))) {
+      for (const [key, value] of entries) this.entries.found(key.subarray(rowPrefixBytes), value)
+      await this.entries.relieved?.()
+    }
+  }
+}
+
 export class RowCheck {
   readonly #reader: StorageReader
-  readonly #comparison: Comparison
+  readonly #comparison: RowComparison<Comparison>
+  readonly #states: RecentStates
 
-  constructor(reader: StorageReader, comparison: Comparison = new EntryComparison()) {
+  /** @param mostRecent states in memory, and up to twice as many */
+  constructor(reader: StorageReader, comparison: Comparison = new EntryComparison(), mostRecent?: number) {
     this.#reader = reader
-    this.#comparison = comparison
+    this.#comparison = new RowComparison(comparison)
+    this.#states = new RecentStates((stream, loaded) => this.#comparison.leave(stream, loaded), mostRecent)
   }
 
   /** Where what was expected is still on its way: to be waited for now and then. */
   relieved(): Promise<void> | undefined {
-    return this.#comparison.relieved?.()
+    return this.#comparison.entries.relieved?.()
   }
 
   /** Takes an event; `before` is the state of its stream. */
   expect(recorded: Recorded, before: StateBefore): void {
-    changesOf(recorded, before, {
-      put: (key, value, replaced) => {
-        if (replaced) this.#comparison.unexpect(key, replaced)
-        this.#comparison.expect(key, value)
-      },
-      del: (key, value) => this.#comparison.unexpect(key, value),
-    })
+    if (before === unknownState) return
+    const { stream, version } = recorded
+    if (version > 0 && !this.#states.get(stream)) this.#comparison.takeBack(stream, before)
+    this.#comparison.event(recorded, before)
+    const after = evolveLoaded(kindOfStream(stream), before, recorded)
+    if (mayGoOn(recorded)) this.#states.set(stream, after)
+    else {
+      if (version > 0) this.#states.delete(stream)
+      this.#comparison.leave(stream, after)
+    }
   }
 
   /** Compares with the stored rows, which must be those of just these events. */
   async finish(size: number, faults: Faults): Promise<void> {
-    for await (const entries of listsOf(this.#reader, rangeOf('row'))) {
-      for (const [key, value] of entries) this.#comparison.found(key.subarray(rowPrefixBytes), value)
-      await this.relieved()
-    }
-    const differing = await this.#comparison.differing()
+    this.#states.clear()
+    await this.#comparison.readStored(this.#reader)
+    const differing = await this.#comparison.entries.differing()
     if (differing.size > 0) await this.#name(differing, size, faults)
   }
 
   /** The second pass: folds again, keeping the rows of the buckets that differ. */
   async #name(differing: ReadonlySet<number>, size: number, faults: Faults): Promise<void> {
     const expected = new Map<string, { value: Buffer; position: number }>()
+    const differs = (key: Buffer) => differing.has(bucketOf(key))
+    /** Last events of the streams whose state is looked at. */
+    const lastOf = new Map<string, number>()
     const states = new StreamStates(this.#reader)
-    for await (const recorded of readEvents(this.#reader, codec, 0, size)) {
-      const before = await states.before(recorded)
-      const { position } = recorded
-      changesOf(recorded, before, {
-        put: (key, value) => {
-          if (differing.has(bucketOf(key))) expected.set(key.toString('latin1'), { value, position })
-        },
-        del: (key) => expected.delete(key.toString('latin1')),
-      })
-      states.evolve(before, recorded)
-    }
+    await foldStates(this.#reader, size, {
+      event(recorded, before) {
+        const { stream, position } = recorded
+        if (differs(stateRowKey(stream))) lastOf.set(stream, position)
+        projectIndexRows(recorded, before, {
+          put: (key, value) =>
+            void (differs(key) && expected.set(key.toString('latin1'), { value, position })),
+          del: (key) => void expected.delete(key.toString('latin1')),
+        })
+      },
+      leave(stream, loaded) {
+        const position = lastOf.get(stream)
+        const row = position === undefined ? undefined : stateRow(stream, loaded)
+        if (row) expected.set(row[0].toString('latin1'), { value: row[1], position: position! })
+      },
+      recall: (stream, version) => states.at(stream, version),
+    })
     for await (const [full, value] of this.#reader.entries(rangeOf('row'))) {
       const key = full.subarray(rowPrefixBytes)
-      if (!differing.has(bucketOf(key))) continue
+      if (!differs(key)) continue
       const right = expected.get(key.toString('latin1'))
       expected.delete(key.toString('latin1'))
       if (!right) faults.add(null, 'row_unexpected', `${described(key, value)} follows from no event`)

@@ -34,7 +34,7 @@ const stateAfter = ({ before, last }: KeptStream): StateBefore =>
 const nameOf = ({ stream, version }: Reference): string => `${stream}\0${version}`
 
 /** Nothing but a revocation can follow on a token that cannot be refreshed, nothing at all on the end of a grant. */
-const mayGoOn = ({ event }: Recorded): boolean =>
+export const mayGoOn = ({ event }: Recorded): boolean =>
   event.type === 'token.issued' ? event.refreshTokenHash !== null : event.type !== 'grant.revoked'
 
 export class StreamStates {

@@ -33,6 +33,9 @@ export interface Loaded<S> {
   version: number
 }
 
+/** Of a stream of any kind. */
+export type AnyLoaded = Loaded<States[StreamKind]>
+
 export const evolvers: {
   readonly [K in StreamKind]: (state: States[K] | undefined, recorded: Recorded) => States[K] | undefined
 } = {
@@ -49,7 +52,15 @@ export const evolvers: {
   par: evolvePushedRequest,
 }
 
-export const kindOfStream = (stream: string): StreamKind => stream.slice(0, stream.indexOf(':')) as StreamKind
+/** By what their names begin with, the frequent ones first. */
+const streamKinds = (['grant', 'session', ...Object.keys(evolvers)] as StreamKind[]).map(
+  (kind) => [`${kind}:`, kind] as const,
+)
+
+export function kindOfStream(stream: string): StreamKind {
+  for (const [beginning, kind] of streamKinds) if (stream.startsWith(beginning)) return kind
+  return stream.slice(0, stream.indexOf(':')) as StreamKind
+}
 
 export const stateRowKey = (stream: string): Buffer => Buffer.from(`s${stream}`)
 export const usernameRowKey = (username: string): Buffer =>
@@ -104,7 +115,15 @@ export function evolveLoaded<K extends StreamKind>(
   return { state: evolvers[kind](before.state, recorded), version: recorded.version + 1 }
 }
 
-function putHistory(rows: Rows, kind: HistoryKind, id: string, position: number): void {
+/** The row of a stream's state; undefined where it has none. */
+export function stateRow(stream: string, loaded: AnyLoaded): [key: Buffer, value: Buffer] | undefined {
+  const { state, version } = loaded
+  return state && [stateRowKey(stream), encodeLoaded<StreamKind>(kindOfStream(stream), state, version)]
+}
+
+type RowChanges = Pick<Rows, 'put' | 'del'>
+
+function putHistory(rows: RowChanges, kind: HistoryKind, id: string, position: number): void {
   const prefix = historyRowPrefix(kind, id)
   const key = Buffer.allocUnsafe(prefix.length + 8)
   prefix.copy(key)
@@ -113,52 +132,68 @@ function putHistory(rows: Rows, kind: HistoryKind, id: string, position: number)
 }
 const empty = Buffer.alloc(0)
 
-/**
- * All durable read models of one event.
- *
- * What is handed on is the stream's state as `Loaded`. Read is it where none is handed in, or that of another version.
- */
-export const projectRows: Projection<Event> = (recorded, rows, handed) => {
-  const known = handed as Loaded<States[StreamKind]> | undefined
-  const { event, stream, position, version } = recorded
-  const kind = kindOfStream(stream)
-  const key = stateRowKey(stream)
-  const before =
-    known?.version === version ? known : decodeLoaded(kind, version === 0 ? undefined : rows.get(key))
-  const after = evolveLoaded<StreamKind>(kind, before, recorded)
-  if (after.state) rows.put(key, encodeLoaded(kind, after.state, after.version))
+function projectUsername(event: Event, user: States['user'] | undefined, rows: RowChanges): void {
+  // The name of a user who was removed before may have been given to another one since.
+  const present = user?.removed ? undefined : user?.username
+  switch (event.type) {
+    case 'user.registered':
+    case 'user.password_changed':
+    case 'user.linked': {
+      const { username } = event.side
+      if (event.type === 'user.linked' && present !== undefined && present !== username)
+        rows.del(usernameRowKey(present))
+      if (username !== undefined && username !== present)
+        rows.put(usernameRowKey(username), Buffer.from(event.subject))
+      return
+    }
+    case 'user.removed':
+    case 'user.erased':
+    case 'user.unlinked':
+      if (present !== undefined) rows.del(usernameRowKey(present))
+  }
+}
 
+/**
+ * All that one event puts and takes away but the row of its stream's state. Nothing is put twice: what stands once,
+ * stands until it is taken away.
+ */
+export function projectIndexRows(recorded: Recorded, before: AnyLoaded, rows: RowChanges): void {
+  const { event, stream, position, version } = recorded
   for (const hash of hashesOf(event)) if (hash !== null) rows.put(tokenRowKey(hash), Buffer.from(stream))
 
   if (event.type === 'session.started') rows.put(expiryRowKey(event.expiresAtSeconds, idOf(stream)), empty)
   if (event.type === 'session.ended' && before.state)
     rows.del(expiryRowKey((before.state as States['session']).expiresAtSeconds, idOf(stream)))
 
-  if (event.type === 'user.linked') {
-    const { username, removed } = (before.state as States['user'] | undefined) ?? {}
-    if (username !== undefined && !removed && username !== event.side.username)
-      rows.del(usernameRowKey(username))
-  }
-  if (
-    (event.type === 'user.registered' ||
-      event.type === 'user.password_changed' ||
-      event.type === 'user.linked') &&
-    event.side.username !== undefined
-  )
-    rows.put(usernameRowKey(event.side.username), Buffer.from(event.subject))
-  if (event.type === 'user.removed' || event.type === 'user.erased' || event.type === 'user.unlinked') {
-    const user = before.state as States['user'] | undefined
-    // The name of a user who was removed before may have been given to another one since.
-    if (user?.username !== undefined && !user.removed) rows.del(usernameRowKey(user.username))
-  }
+  projectUsername(event, before.state as States['user'] | undefined, rows)
 
   // The user of a device comes to its grant later than its client.
   if (event.type === 'device_code.approved') putHistory(rows, 'u', event.subject, position)
   if (version === 0) {
+    const kind = kindOfStream(stream)
     if ('clientId' in event && kind === 'grant') putHistory(rows, 'c', event.clientId, position)
     if ('session' in event && event.session !== undefined) putHistory(rows, 's', event.session, position)
     if ('subject' in event && kind !== 'user' && event.subject !== null)
       putHistory(rows, 'u', event.subject, position)
   }
+}
+
+/**
+ * All durable read models of one event.
+ *
+ * What is handed on is the stream's state as `Loaded`. Read is it where none is handed in, or that of another version.
+ */
+export const projectRows: Projection<Event> = (recorded, rows, handed) => {
+  const known = handed as AnyLoaded | undefined
+  const { stream, version } = recorded
+  const kind = kindOfStream(stream)
+  const before =
+    known?.version === version
+      ? known
+      : decodeLoaded(kind, version === 0 ? undefined : rows.get(stateRowKey(stream)))
+  const after = evolveLoaded<StreamKind>(kind, before, recorded)
+  const row = stateRow(stream, after)
+  if (row) rows.put(...row)
+  projectIndexRows(recorded, before, rows)
   return after
 }

@@ -1,0 +1,106 @@
+/**
+ * The log folded to the states of its streams, in bounded memory. A state is an object while its stream is in memory,
+ * and becomes something else, such as the bytes of its row, only when it leaves.
+ */
+import { LedgerError } from '../ledger/errors.ts'
+import { decodePosition, eventKey, rangeOf, sideKey } from '../ledger/layout.ts'
+import { decodeRecord } from '../ledger/record.ts'
+import type { StorageReader } from '../ledger/storage.ts'
+import { decodeEvent } from '../oauth/event-codec.ts'
+import type { Recorded } from '../oauth/events.ts'
+import { type AnyLoaded, evolveLoaded, kindOfStream } from '../projections/rows.ts'
+import { EntryCursor, listsOf } from './entry-cursor.ts'
+import { RecentStates } from './recent-states.ts'
+import { mayGoOn, noEvents, type StateBefore, unknownState } from './stream-states.ts'
+
+export interface StateFold {
+  /** An event, in the order of the log, and the state that it was appended to. */
+  event?(recorded: Recorded, before: AnyLoaded): void
+  /** The state of a stream leaves the memory; it is the last one, unless the stream is recalled later. */
+  leave(stream: string, loaded: AnyLoaded): void
+  /** The state of a stream that had left, after so many of its events; where nobody knows it, its events are passed over. */
+  recall(stream: string, version: number): StateBefore | Promise<StateBefore>
+  /** After some events: to be waited for. */
+  pause?(): Promise<void>
+}
+
+export interface FoldOptions {
+  onProgress?: ((done: number, total: number) => void) | undefined
+  /** How many states are in memory, and up to twice as many. */
+  mostRecent?: number | undefined
+}
+
+/**
+ * The first `size` events. Nothing is verified but that no record is missing.
+ *
+ * @throws LedgerError damaged, unavailable
+ */
+export async function foldStates(
+  reader: StorageReader,
+  size: number,
+  fold: StateFold,
+  { onProgress, mostRecent }: FoldOptions = {},
+): Promise<void> {
+  const states = new RecentStates((stream, loaded) => fold.leave(stream, loaded), mostRecent)
+  let done = 0
+  for await (const events of eventLists(reader, size)) {
+    for (const recorded of events) {
+      const { stream, version } = recorded
+      const known = version === 0 ? noEvents : states.get(stream)
+      const before = known?.version === version ? known : await fold.recall(stream, version)
+      if (before === unknownState) continue
+      fold.event?.(recorded, before)
+      const after = evolveLoaded(kindOfStream(stream), before, recorded)
+      if (mayGoOn(recorded)) states.set(stream, after)
+      else {
+        if (version > 0) states.delete(stream)
+        fold.leave(stream, after)
+      }
+    }
+    done += events.length
+    await fold.pause?.()
+    onProgress?.(done, size)
+  }
+  states.clear()
+}
+
+const saltBytes = 32
+
+/** The events of the log in order, as many at once as were read at once. */
+async function* eventLists(reader: StorageReader, size: number): AsyncGenerator<Recorded[]> {
+  const sides = new EntryCursor(reader, rangeOf('side'))
+  let position = 0
+  try {
+    await sides.next()
+    for await (const entries of listsOf(reader, { ...rangeOf('event'), lt: eventKey(size) })) {
+      const events: Recorded[] = []
+      for (const [key, bytes] of entries) {
+        if (decodePosition(key, 1) !== position) throw missing(position)
+        const record = decodeRecord(bytes)
+        const { timeMs, stream, version, type, body } = record
+        const found = record.commitment && sideAt(sides, position)
+        const side = found instanceof Promise ? await found : found
+        events.push({ position, timeMs, stream, version, event: decodeEvent(type, body, side) })
+        position++
+      }
+      yield events
+    }
+    if (position < size) throw missing(position)
+  } finally {
+    await sides.close()
+  }
+}
+
+/** Content of the side record at a position, which is behind those that were asked for before. */
+function sideAt(sides: EntryCursor, position: number): Buffer | undefined | Promise<Buffer | undefined> {
+  const key = sideKey(position)
+  while (sides.head && sides.head[0].compare(key) < 0) {
+    const next = sides.next()
+    if (next) return next.then(() => sideAt(sides, position))
+  }
+  const { head } = sides
+  return head?.[0].equals(key) ? head[1].subarray(saltBytes) : undefined
+}
+
+const missing = (position: number) =>
+  new LedgerError('damaged', `the record at position ${position} is missing`)
