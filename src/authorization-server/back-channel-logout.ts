@@ -2,8 +2,9 @@
  * OpenID Connect Back-Channel Logout 1.0: tells every client that took part in a session that it has ended.
  *
  * What is owed to a client stands in the annex until it is told or given up, so a server that dies in between
- * delivers after its restart. A client may be told twice: where the process died behind the answer. The outcome is
- * an event of the session.
+ * delivers after its restart. A client may be told twice: where the process died behind the answer. Each token has a
+ * `jti` of its own, so that a client which remembers them (section 2.6) does not refuse the second. The outcome is an
+ * event of the session; the debt goes in its batch.
  */
 import { listAnnex, putAnnex } from '../ledger/annex.ts'
 import type { Client } from '../oauth/client.ts'
@@ -121,11 +122,10 @@ export class BackChannelLogout {
       ? { type: 'logout.failed', clientId, attempts }
       : { type: 'logout.delivered', clientId }
     if (fault) this.#log.warn({ clientId, attempts, fault: fault.text }, 'a client was not told of a logout')
-    await decideAndAppend(this.#context, 'session', streamOf.session(session), () => ({
-      events: [outcome],
-      answer: undefined,
-    }))
-    await putAnnex(storage, { [name]: undefined })
+    const decide = () => ({ events: [outcome], answer: undefined })
+    // The outcome stands and nothing is owed any more: one batch, so there is one outcome.
+    const paid = { annex: { [name]: undefined } }
+    await decideAndAppend(this.#context, 'session', streamOf.session(session), decide, paid)
   }
 
   /** Section 2.5. @returns what went wrong; "If the logout succeeded, the RP MUST respond with 200" (section 2.8) */

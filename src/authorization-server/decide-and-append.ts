@@ -1,5 +1,6 @@
 /** The one way from a decision to the ledger: load, decide, append; a lost race loads and decides again. */
 import { LedgerError } from '../ledger/errors.ts'
+import type { AppendOptions } from '../ledger/ledger.ts'
 import type { Decision } from '../oauth/errors.ts'
 import type { Event } from '../oauth/events.ts'
 import type { States, StreamKind } from '../projections/state-codec.ts'
@@ -7,11 +8,6 @@ import type { AuthorizationContext } from './context.ts'
 
 /** Each lost race is somebody else's progress, so this many in a row means that something else is wrong. */
 const mostAttempts = 200
-
-interface AppendHow {
-  absentRows?: readonly Buffer[]
-  salt?: Buffer
-}
 
 /**
  * Resolves with the answer once the decision's events are on disk.
@@ -24,7 +20,7 @@ export async function decideAndAppend<K extends StreamKind, A>(
   kind: K,
   stream: string,
   decide: (state: States[K] | undefined, nowMs: number, version: number) => Decision<A, Event>,
-  how: AppendHow = {},
+  how: Pick<AppendOptions, 'absentRows' | 'salt' | 'annex'> = {},
 ): Promise<A> {
   for (let attempt = 0; attempt < mostAttempts; attempt++) {
     const before = models.load(kind, stream)

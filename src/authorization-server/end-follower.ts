@@ -35,19 +35,18 @@ export class EndFollower {
   readonly #subscription: Subscription
   #waiting: Recorded[] = []
   /** All ends before this position have been followed. */
-  #done: number
-  #noted: number
+  #done = 0
+  /** The place on the disk. */
+  #noted = 0
   /** Events up to here have been seen; those between `#done` and here that are ends wait. */
   #seen: number
   #isBehind = true
   #running: Promise<void> | undefined
   #isStopped = false
 
-  private constructor(context: AuthorizationContext, listener: EndListener, place: number) {
+  private constructor(context: AuthorizationContext, listener: EndListener) {
     this.#context = context
     this.#listener = listener
-    this.#done = place
-    this.#noted = place
     this.#seen = context.ledger.size
     this.#subscription = context.ledger.committed$.subscribe((events) => {
       const last = events.at(-1)
@@ -61,12 +60,11 @@ export class EndFollower {
   /** A ledger that nobody has followed yet is followed from its present end. @throws LedgerError unavailable */
   static async open(context: AuthorizationContext, listener: EndListener): Promise<EndFollower> {
     const { storage, size } = context.ledger
-    const stored = storage.get(annexKey(placeName))
-    if (!stored) await putAnnex(storage, { [placeName]: encodePosition(size) })
-    return new EndFollower(context, listener, stored ? Math.min(decodePosition(stored), size) : size)
+    if (!storage.get(annexKey(placeName))) await putAnnex(storage, { [placeName]: encodePosition(size) })
+    return new EndFollower(context, listener)
   }
 
-  /** Follows what there is to follow; after a failure the caller asks again, and the log is read again. */
+  /** Follows what there is to follow; after a failure the caller asks again, and place and log are read again. */
   run(): Promise<void> {
     this.#running ??= this.#follow()
       .catch((error: unknown) => {
@@ -99,6 +97,10 @@ export class EndFollower {
   /** By the log, up to an end that does not move; what is committed meanwhile is found by the next look. */
   async #catchUp(): Promise<void> {
     const { ledger } = this.#context
+    // Whether a write that failed was stored, and what was owed with it, only the disk knows.
+    const stored = ledger.storage.get(annexKey(placeName))
+    this.#noted = Math.min(stored ? decodePosition(stored) : 0, ledger.size)
+    this.#done = this.#noted
     while (!this.#isStopped) {
       const size = ledger.size
       if (this.#done >= size) break

@@ -1,6 +1,6 @@
 /** The annex: what is said about the log but is not of it, such as checkpoints and anchors, by name. */
 import { annexKey } from './layout.ts'
-import type { Storage, StorageReader } from './storage.ts'
+import type { Storage, StorageBatch, StorageReader } from './storage.ts'
 
 /** Stores entries durably, or takes away those without a value, all or none. */
 export async function putAnnex(
@@ -8,11 +8,14 @@ export async function putAnnex(
   entries: Readonly<Record<string, Buffer | undefined>>,
 ): Promise<void> {
   const batch = storage.batch()
-  for (const [name, value] of Object.entries(entries)) {
-    if (value) batch.put(annexKey(name), value)
-    else batch.del(annexKey(name))
-  }
+  for (const [name, value] of Object.entries(entries)) putAnnexEntry(batch, name, value)
   await batch.write()
+}
+
+/** Puts one entry, or its removal where there is no value, into a batch. */
+export function putAnnexEntry(batch: StorageBatch, name: string, value: Buffer | undefined): void {
+  if (value) batch.put(annexKey(name), value)
+  else batch.del(annexKey(name))
 }
 
 /** Takes an entry away, durably. */

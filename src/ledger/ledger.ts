@@ -9,11 +9,12 @@
 import { hash, randomFillSync } from 'node:crypto'
 import QuickLRU from 'quick-lru'
 import type { Observable } from 'rxjs'
+import { putAnnexEntry } from './annex.ts'
 import { AppendWrites } from './append-writes.ts'
 import type { EventCodec, Projection, RecordedEvent } from './codec.ts'
 import { LedgerError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
-import { annexKey, decodePosition, encodePosition, eventKey, rowKey, sideKey, streamKey } from './layout.ts'
+import { decodePosition, encodePosition, eventKey, rowKey, sideKey, streamKey } from './layout.ts'
 import { readEvents } from './reader.ts'
 import { decodeRecord, type EventRecord, encodeRecord } from './record.ts'
 import type { Storage, StorageBatch } from './storage.ts'
@@ -26,8 +27,8 @@ export interface AppendOptions {
   salt?: Buffer
   /** Positions whose side records are erased in the same batch, so that the event and what it says are one. */
   erase?: readonly number[]
-  /** Entries of the annex that are stored in the same batch, by name. */
-  annex?: Readonly<Record<string, Buffer>>
+  /** Entries of the annex that are stored in the same batch, by name; undefined takes one away. */
+  annex?: Readonly<Record<string, Buffer | undefined>>
   /**
    * The stream's name holds 128 bits or more that were drawn at random for this append: there can be no such stream,
    * and it is not looked for on the disk.
@@ -140,7 +141,7 @@ export class Ledger<E> {
       for (const { key, value } of writes) value ? batch.put(key, value) : batch.del(key)
       for (const position of options.erase ?? noPositions) batch.del(sideKey(position))
       if (options.annex)
-        for (const [name, value] of Object.entries(options.annex)) batch.put(annexKey(name), value)
+        for (const [name, value] of Object.entries(options.annex)) putAnnexEntry(batch, name, value)
       for (const record of records) this.#tree.append(record, batch)
       this.#lastTimeMs = recorded.at(-1)?.timeMs ?? this.#lastTimeMs
       this.#commit.reserve(stream)

@@ -18,7 +18,7 @@ import {
   tally,
   type World,
 } from '../support/authorization.ts'
-import { temporaryFolder } from '../support/ledger.ts'
+import { type Fault, temporaryFolder } from '../support/ledger.ts'
 import { eventually } from '../support/server.ts'
 
 /** A client's end point; `answer` may be changed while it listens. */
@@ -166,6 +166,35 @@ test('a process that dies behind the end tells the clients after its restart', a
   expect(outcomes(later)).toEqual([{ type: 'logout.delivered', clientId: 'one' }])
   await upkeep.round()
   expect(client.told).toHaveLength(1)
+})
+
+describe.each<Fault>(['not stored', 'stored but not acknowledged'])('a write that fails, %s', (fault) => {
+  async function ended() {
+    const world = await openWorld()
+    const client = await listen()
+    const { session } = await signOn(world, { one: client.uri })
+    // There is a key to sign with, and what came before is followed; the end is not yet.
+    await world.context.keys.sign('JWT', {}, undefined)
+    await (await withUpkeep(world)).stop()
+    await endSession(world.context, session, 'logout')
+    return { world, client, upkeep: await withUpkeep(world) }
+  }
+
+  test('of what is owed: it is owed all the same, once', async () => {
+    const { world, client, upkeep } = await ended()
+    world.storage.faults = [fault]
+    for (let rounds = 0; rounds < 3; rounds++) await upkeep.round()
+    expect(client.told).toHaveLength(1)
+    expect(outcomes(world)).toEqual([{ type: 'logout.delivered', clientId: 'one' }])
+  })
+
+  test('of the outcome: the client may be told again, the outcome stands once', async () => {
+    const { world, client, upkeep } = await ended()
+    world.storage.faults = [undefined, fault]
+    for (let rounds = 0; rounds < 3; rounds++) await upkeep.round()
+    expect(client.told).toHaveLength(fault === 'not stored' ? 2 : 1)
+    expect(outcomes(world)).toEqual([{ type: 'logout.delivered', clientId: 'one' }])
+  })
 })
 
 describe('a client that does not take it', () => {

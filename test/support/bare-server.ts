@@ -1,7 +1,7 @@
 /** Server processes that start fast: the built server in a home of its own, configured by its environment alone. */
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { registerClient, registerUser } from '../../src/admin/administration.ts'
+import { type Administrator, registerClient, registerUser } from '../../src/admin/administration.ts'
 import { connectTo } from '../../src/admin/connection.ts'
 import { createPrivateKey } from '../../src/chain/keys.ts'
 import { type HomePaths, homePaths } from '../../src/config/home.ts'
@@ -22,12 +22,17 @@ export interface BareHome {
   environment: Readonly<Record<string, string>>
   /** Resolves when the server serves. */
   start(): Promise<BareServer>
+  /** Through the control socket, as the CLI does. */
+  administer<T>(use: (administrator: Administrator) => Promise<T>): Promise<T>
   /** The client and the user of the load (known-tokens.ts). */
   register(): Promise<void>
 }
 
-/** @param home where it shall lie; anchors find no node there, checkpoints are signed each second */
-export function bareHome(home: string): BareHome {
+/**
+ * @param home where it shall lie; anchors find no node there, checkpoints are signed each second
+ * @param settings as environment variables
+ */
+export function bareHome(home: string, settings: Readonly<Record<string, string>> = {}): BareHome {
   mkdirSync(home, { recursive: true })
   const paths = homePaths(home)
   const administrator = createPrivateKey()
@@ -39,6 +44,12 @@ export function bareHome(home: string): BareHome {
     SIGNON_SERVER_PRIVATEKEYS: createPrivateKey().toWif(),
     SIGNON_ADMIN_ADDRESS: administrator.address,
     SIGNON_LEDGER_ORIGIN: 'test.signon.example',
+    ...settings,
+  }
+  const administer: BareHome['administer'] = async (use) => {
+    const connection = await connectTo(paths.controlSocket)
+    if (!connection) throw new Error('the server does not answer on its control socket')
+    return use({ connection, key: administrator, now: Date.now })
   }
   return {
     paths,
@@ -56,13 +67,11 @@ export function bareHome(home: string): BareHome {
       })
       return { url, process: running }
     },
-    async register() {
-      const connection = await connectTo(paths.controlSocket)
-      if (!connection) throw new Error('the server does not answer on its control socket')
-      const operator = { connection, key: administrator, now: Date.now }
-      await registerClient(operator, client)
-      await registerUser(operator, user)
-      await connection.close()
-    },
+    administer,
+    register: () =>
+      administer(async (operator) => {
+        await registerClient(operator, client)
+        await registerUser(operator, user)
+      }),
   }
 }
