@@ -1,8 +1,8 @@
 /**
  * DPoP proofs (RFC 9449): who sends one shows that the key which tokens are bound to is in their hands.
  *
- * A proof counts once. The proofs of the last minutes are remembered in memory; one that may be older than this
- * process must carry a nonce that this process gave out, so that a restart lets no proof through twice.
+ * A proof counts once. The proofs of the last minutes are remembered in memory; one that a process before this one may
+ * have seen must carry a nonce that this process gave out, so that a restart lets no proof through twice.
  */
 import { hash, timingSafeEqual } from 'node:crypto'
 import { calculateJwkThumbprint, EmbeddedJWK, errors, type JWTPayload, jwtVerify } from 'jose'
@@ -14,6 +14,8 @@ export const proofAlgorithms = ['ES256', 'ES384', 'ES512', 'PS256', 'RS256', 'Ed
 
 /** Section 11.1: "a relatively brief period (on the order of seconds or minutes)". */
 const acceptedSeconds = 60
+/** A proof from a clock that is further ahead needs a nonce: a process that starts later could not tell that it was used. */
+const aheadMs = 1000
 /** How long a nonce may be used: clients keep it for their next requests. */
 const nonceMs = 300_000
 const longestProof = 8192
@@ -101,15 +103,18 @@ export class DpopProofs {
 
   /** Points 11 of section 4.3, and section 8. */
   #checkFreshness(iat: unknown, nonce: unknown): void {
-    const nowSeconds = this.#now() / 1000
-    if (typeof iat !== 'number' || Math.abs(nowSeconds - iat) > acceptedSeconds)
+    const nowMs = this.#now()
+    if (typeof iat !== 'number' || Math.abs(nowMs - iat * 1000) > acceptedSeconds * 1000)
       throw refused(`iat is not within ${acceptedSeconds} seconds of now`)
     if (nonce !== undefined) {
       const givenAtMs = this.#timeOf(nonce)
-      if (givenAtMs === undefined || this.#now() - givenAtMs > nonceMs)
+      if (givenAtMs === undefined || nowMs - givenAtMs > nonceMs)
         throw new OAuthError('use_dpop_nonce', 'the nonce of the proof has expired')
       if (givenAtMs >= this.#startedMs) return
-    } else if (!this.#settings.nonceRequired && iat * 1000 >= this.#startedMs - 1000) return
+    } else if (!this.#settings.nonceRequired) {
+      // What a process before this one took without a nonce is dated at most `aheadMs` behind its end.
+      if (iat * 1000 > this.#startedMs + aheadMs && iat * 1000 <= nowMs + aheadMs) return
+    }
     throw new OAuthError('use_dpop_nonce', 'the proof needs the nonce of this answer')
   }
 

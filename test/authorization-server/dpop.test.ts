@@ -12,11 +12,15 @@ const url = 'https://signon.example/oauth/token'
 const startMs = 1_700_000_000_000
 const atSeconds = startMs / 1000
 const about = { method: 'POST', url, atSeconds }
+const needsNonce = 'use_dpop_nonce: the proof needs the nonce of this answer'
 const nonces = new KeyedHash(Buffer.alloc(32, 1))
 
-function open(nowMs = startMs, nonceRequired = false) {
-  const clock = { nowMs }
-  return { clock, proofs: new DpopProofs(nonces, { nonceRequired }, () => clock.nowMs) }
+/** A process that has been up for a while. */
+function open(nowMs = startMs, nonceRequired = false, upMs = 60_000) {
+  const clock = { nowMs: nowMs - upMs }
+  const proofs = new DpopProofs(nonces, { nonceRequired }, () => clock.nowMs)
+  clock.nowMs = nowMs
+  return { clock, proofs }
 }
 
 const outcome = async (proofs: DpopProofs, proof: string, changes: Partial<ProvenRequest> = {}) => {
@@ -126,7 +130,8 @@ test('query and fragment of htu are ignored, letters of the host too', async () 
 describe('section 11.1: a proof counts once', () => {
   test('also at the last moment at which it is accepted', async () => {
     const { proofs, clock } = open()
-    const early = await key.proof({ ...about, atSeconds: atSeconds + 60 })
+    const nonce = proofs.nonce()
+    const early = await key.proof({ ...about, atSeconds: atSeconds + 60, nonce })
     expect(await outcome(proofs, early)).toBe(key.thumbprint)
     for (const afterMs of [0, 59_000, 119_000, 120_000]) {
       clock.nowMs = startMs + afterMs
@@ -150,12 +155,24 @@ describe('section 11.1: a proof counts once', () => {
     const before = open()
     const seen = await key.proof({ ...about, nonce: before.proofs.nonce() })
     expect(await outcome(before.proofs, seen)).toBe(key.thumbprint)
-    const restarted = open(startMs + 30_000)
+    const restarted = open(startMs + 30_000, false, 0)
     const old = await key.proof(about)
-    for (const proof of [seen, old])
-      expect(await outcome(restarted.proofs, proof)).toBe(
-        'use_dpop_nonce: the proof needs the nonce of this answer',
-      )
+    for (const proof of [seen, old]) expect(await outcome(restarted.proofs, proof)).toBe(needsNonce)
+  })
+
+  test('one from a clock that is ahead cannot outlive the process that saw it', async () => {
+    const justAhead = await key.proof({ ...about, atSeconds: atSeconds + 1 })
+    const before = open()
+    expect(await outcome(before.proofs, justAhead)).toBe(key.thumbprint)
+    for (const afterMs of [1, 999, 1000, 5000]) {
+      const { proofs, clock } = open(startMs + 1, false, 0)
+      clock.nowMs = startMs + afterMs
+      expect(await outcome(proofs, justAhead)).toBe(needsNonce)
+    }
+    const farAhead = { ...about, atSeconds: atSeconds + 30 }
+    expect(await outcome(before.proofs, await key.proof(farAhead))).toBe(needsNonce)
+    const nonce = before.proofs.nonce()
+    expect(await outcome(before.proofs, await key.proof({ ...farAhead, nonce }))).toBe(key.thumbprint)
   })
 })
 

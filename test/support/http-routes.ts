@@ -96,6 +96,8 @@ export async function openRoutes({
     ...(timeouts && { timeouts }),
   })
   await http.ready()
+  // It has been up for a while: DPoP proofs of its first seconds need a nonce.
+  clock.nowMs += 60_000
   const unasked = () => {
     throw new Error('not part of these tests')
   }
