@@ -2,7 +2,7 @@
 import { ChainError } from '../chain/errors.ts'
 import type { PrivateKey } from '../chain/keys.ts'
 import type { ChainClient } from '../chain/types.ts'
-import { prepareAnchor } from '../chain/wallet.ts'
+import { type PreparedTransaction, prepareAnchor } from '../chain/wallet.ts'
 import { type Anchor, isConfirmed, type WaitingAnchor } from './anchor.ts'
 import type { AnchorStore } from './anchor-store.ts'
 import type { ChainView } from './chain-view.ts'
@@ -20,7 +20,7 @@ export interface AnchorLog {
 
 export interface TransactionSettings {
   readonly chain: ChainClient
-  /** Each can pay for an anchor; that they are the server's makes it count. */
+  /** They take turns in paying, as far as each can; that they are the server's makes an anchor count. */
   readonly keys: readonly PrivateKey[]
   readonly feeRateSatsPerByte: number
   readonly now: () => number
@@ -36,6 +36,8 @@ export class Stopping extends Error {}
 export class AnchorTransactions {
   readonly #settings: TransactionSettings
   readonly #store: AnchorStore
+  /** Least recently used first; a restart begins with the order of the settings. */
+  #keys: readonly PrivateKey[]
   #feeRate: number
   /** Tip at which every watched anchor was seen in its place: until it changes, none needs to be asked for. */
   #followedTip: string | undefined
@@ -45,6 +47,7 @@ export class AnchorTransactions {
   constructor(settings: TransactionSettings, store: AnchorStore) {
     this.#settings = settings
     this.#store = store
+    this.#keys = settings.keys
     this.#feeRate = settings.feeRateSatsPerByte
     const sent = store.watched.map((anchor) => anchor.sentAtMs)
     this.#lastSentMs = sent.length > 0 ? Math.max(...sent) : undefined
@@ -96,8 +99,7 @@ export class AnchorTransactions {
   async anchor(tree: AnchoredTree): Promise<void> {
     this.#throwIfStopping()
     const followedTip = this.#followedTip
-    const { txid, raw } = await this.#prepare(tree)
-    await this.#send(tree, txid, raw)
+    await this.#send(tree, await this.#prepare(tree))
     this.#followedTip = followedTip
   }
 
@@ -151,24 +153,33 @@ export class AnchorTransactions {
   /** Another transaction for the same tree. */
   async #replace(anchor: WaitingAnchor, refusal: ChainError): Promise<void> {
     this.#throwIfStopping()
-    const { txid, raw } = await this.#prepare(anchor)
+    const prepared = await this.#prepare(anchor)
     // The same coins at the same fee are the same bytes: the refusal has another reason.
-    if (raw.equals(anchor.raw)) throw refusal
-    await this.#send(anchor, txid, raw)
+    if (prepared.raw.equals(anchor.raw)) throw refusal
+    await this.#send(anchor, prepared)
   }
 
   #prepare(tree: AnchoredTree) {
-    const { chain, keys } = this.#settings
-    return prepareAnchor({ client: chain, keys, payload: encodePayload(tree), feeRate: this.#feeRate })
+    const payload = encodePayload(tree)
+    return prepareAnchor({
+      client: this.#settings.chain,
+      keys: this.#keys,
+      payload,
+      feeRate: this.#feeRate,
+    })
   }
 
-  async #send({ size, root, origin }: AnchoredTree, txid: string, raw: Buffer): Promise<void> {
+  async #send({ size, root, origin }: AnchoredTree, prepared: PreparedTransaction): Promise<void> {
+    const { txid, raw, address } = prepared
     const sentAtMs = this.#settings.now()
     this.#followedTip = undefined
     // Dying before this is written, nothing was sent; after it, the next start sends these bytes.
     await this.#store.save({ size, root, origin, txid, raw, status: 'pending', sentAtMs })
     this.#lastSentMs = sentAtMs
     await this.#settings.chain.send(raw)
+    // Only now: a transaction that is refused is made again of the same coins, and known by that.
+    const isPayer = (key: PrivateKey) => key.address === address
+    this.#keys = [...this.#keys.filter((key) => !isPayer(key)), ...this.#keys.filter(isPayer)]
     this.#tell('anchor sent', { size, txid })
   }
 

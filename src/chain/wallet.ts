@@ -6,7 +6,7 @@ import type { ChainClient, UnspentOutput } from './types.ts'
 
 export interface AnchorRequest {
   readonly client: ChainClient
-  /** Own keys; the first that can pay best is used. */
+  /** Own keys, the one that should pay before those that may pay in its place. */
   readonly keys: readonly PrivateKey[]
   readonly payload: Buffer
   readonly feeRate?: number
@@ -88,28 +88,29 @@ interface Funds {
 }
 
 /**
- * The key that should pay: one with enough in confirmed outputs before one that needs unconfirmed ones, then
- * the richest, then the first named.
+ * The key that should pay: the first with enough in confirmed outputs, else the first that has enough with unconfirmed
+ * ones, else the richest, which is then told what it lacks.
  */
 async function chooseFunds(
   client: ChainClient,
   keys: readonly PrivateKey[],
   requiredSats: (key: PrivateKey) => bigint,
 ): Promise<Funds> {
-  let best: (Funds & { rank: number; totalSats: bigint }) | undefined
+  let waiting: Funds | undefined
+  let richest: (Funds & { totalSats: bigint }) | undefined
   for (const key of keys) {
     const unspentOutputs = await client.unspentOutputs(key.address)
-    const totalSats = sum(unspentOutputs)
-    const confirmedSats = sum(unspentOutputs.filter((output) => output.confirmations > 0))
     const needed = requiredSats(key)
-    const rank = confirmedSats >= needed ? 2 : totalSats >= needed ? 1 : 0
-    const better =
-      best === undefined || rank > best.rank || (rank === best.rank && totalSats > best.totalSats)
-    if (better) best = { key, unspentOutputs, rank, totalSats }
+    if (sum(unspentOutputs.filter((output) => output.confirmations > 0)) >= needed)
+      return { key, unspentOutputs }
+    const totalSats = sum(unspentOutputs)
+    if (totalSats >= needed) waiting ??= { key, unspentOutputs }
+    if (richest === undefined || totalSats > richest.totalSats) richest = { key, unspentOutputs, totalSats }
   }
-  if (best === undefined)
+  const chosen = waiting ?? richest
+  if (chosen === undefined)
     throw new ChainError('insufficient_funds', 'insufficient fund: there is no key to pay with')
-  return best
+  return chosen
 }
 
 function sum(outputs: readonly UnspentOutput[]): bigint {

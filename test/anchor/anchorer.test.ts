@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type AnchorerStatus, openAnchorer } from '../../src/anchor/anchorer.ts'
 import { verifyAnchorOnChain } from '../../src/anchor/verify.ts'
+import { readEvidence } from '../../src/chain/transaction-evidence.ts'
 import { recharge } from '../../src/chain/wallet.ts'
 import { listCheckpoints } from '../../src/ledger/checkpoints.ts'
 import { testKey } from '../chain/support.ts'
@@ -64,6 +65,26 @@ describe('anchors of a growing ledger', () => {
       [2, 'confirmed'],
       [4, 'confirmed'],
     ])
+  })
+
+  test('keys take turns in paying, whatever each has, as far as it can', async () => {
+    const poor = testKey('poor')
+    const bench = await Bench.open({ otherKeys: [poor, testKey('without coins')] })
+    await recharge({
+      client: bench.client,
+      key: bench.key,
+      addresses: [poor.address],
+      amountSats: 2_000n,
+    })
+    await bench.node.mine()
+    for (let i = 0; i < 5; i++) {
+      await bench.write()
+      await bench.tickLater()
+      await bench.node.mine()
+    }
+    const payers = bench.sent.map((raw) => readEvidence(raw).signers)
+    const [first, second] = [[bench.key.address], [poor.address]]
+    expect(payers).toEqual([first, second, first, second, first])
   })
 
   test('a clock that was set back does not stop it', async () => {

@@ -68,6 +68,8 @@ async function startFundedNode(address: string) {
 
 export interface BenchOptions {
   readonly isFunded?: boolean
+  /** Beside the server's own. */
+  readonly otherKeys?: readonly PrivateKey[]
   readonly storage?: (storage: Storage) => Storage
 }
 
@@ -132,7 +134,7 @@ export class Bench {
       },
       checkpoints,
       chain: this.#faulty,
-      keys: [this.key],
+      keys: [this.key, ...(this.#options.otherKeys ?? [])],
       feeRateSatsPerByte: 2,
       intervalMs,
       now: () => this.clock.nowMs,
@@ -201,7 +203,8 @@ export class Bench {
     })
     for (const anchor of anchors) {
       const checkpoint = await this.checkpoint(anchor.size)
-      expect(verifyAnchor(anchor, { checkpoint, serverAddresses: [this.key.address] })).toEqual([])
+      const serverAddresses = this.settings.keys.map((key) => key.address)
+      expect(verifyAnchor(anchor, { checkpoint, serverAddresses })).toEqual([])
     }
     const roots = new Map<number, string>()
     for (const raw of this.sent) {

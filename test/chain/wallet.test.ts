@@ -40,18 +40,23 @@ describe('anchors', () => {
     })
   })
 
-  test('the key that can pay does: confirmed coins before waiting ones, then the richest, then the first', async () => {
+  test('the first key that can pay does: from confirmed coins before waiting ones', async () => {
     const { client, node } = await startNode({ fund: fundOf(two.address, three.address) })
-    const payer = async () => (await prepareAnchor({ client, keys, payload })).address
-    expect(await payer()).toBe(two.address)
-    await sendBuilt(client, await prepareAnchor({ client, keys, payload }))
-    expect(await payer()).toBe(three.address)
+    const payer = async (...order: typeof keys) =>
+      (await prepareAnchor({ client, keys: order, payload })).address
+    expect(await payer(one, two, three)).toBe(two.address)
+    expect(await payer(three, two, one)).toBe(three.address)
+    await sendBuilt(client, await prepareAnchor({ client, keys: [two], payload }))
+    // What it has now waits for a block.
+    expect(await payer(one, two, three)).toBe(three.address)
     await sendBuilt(client, await prepareAnchor({ client, keys: [three], payload, feeRate: 3 }))
-    expect(await payer()).toBe(two.address)
+    expect(await payer(one, two, three)).toBe(two.address)
+    expect(await payer(three, two, one)).toBe(three.address)
+    await node.mine()
     await recharge({ client, key: three, addresses: [one.address], amountSats: 2_000n })
     await node.mine()
-    expect(await payer()).toBe(two.address)
-    expect((await prepareAnchor({ client, keys: [one], payload })).address).toBe(one.address)
+    // However little it has.
+    expect(await payer(one, two, three)).toBe(one.address)
   })
 
   test('no key, or none with enough: insufficient funds', async () => {
