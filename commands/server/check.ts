@@ -1,6 +1,8 @@
+import { connectTo } from '../../src/admin/connection.ts'
 import { probe } from '../../src/admin/probe.ts'
 import { serverProcess } from '../../src/admin/server-process.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
+import { endLines } from '../../src/terminal/monitor-screen.ts'
 
 const texts = {
   booting: 'Server is booting',
@@ -32,6 +34,11 @@ export default class ServerCheck extends OperatorCommand {
         `Anchors: ${anchors.confirmed} confirmed, ${anchors.pending} pending, ${anchors.lagEvents} events behind, node ${anchors.node}`,
       )
     if (found.state !== 'running') process.exitCode = 1
-    return { ...found }
+    // Not for everybody who can reach the port: over the control socket.
+    const connection = await connectTo(paths.controlSocket).catch(() => undefined)
+    if (found.state !== 'running' || !connection) return { ...found }
+    const { ends } = await connection.operations.monitor({})
+    for (const line of endLines({ ends })) this.log(line)
+    return { ...found, ends }
   }
 }

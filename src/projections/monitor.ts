@@ -5,6 +5,7 @@ import type { History } from './history.ts'
 export interface Monitor {
   authorization: Counters['authorization']
   token: Counters['token']
+  ends: Counters['ends']
   /** Share of look-ups that the cache answered, 0 to 1; null before the first. */
   cache: { hitRate: number | null }
   /** Calls to the Coinstack node. */
@@ -29,6 +30,7 @@ export function monitor(sources: MonitorSources): Monitor {
   return {
     authorization: counters.authorization,
     token: counters.token,
+    ends: counters.ends,
     cache: { hitRate: lookups === 0 ? null : cacheCounts.hits / lookups },
     coinstack: chainCalls,
     history,

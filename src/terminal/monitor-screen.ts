@@ -1,11 +1,20 @@
 import asciichart from 'asciichart'
-import { type Appearance, paint } from './output.ts'
+import { type Appearance, paint, shorten } from './output.ts'
 import { barTable } from './tables.ts'
+
+type Tally = Readonly<Record<string, number>>
 
 /** What `server monitor --json` prints and the screen shows. */
 export interface MonitorSnapshot {
   readonly authorization: { readonly issuance: number; readonly consumption: number }
   readonly token: { readonly issuance: number; readonly revocation: number; readonly refresh: number }
+  /** By their causes. */
+  readonly ends: {
+    readonly sessions: Tally
+    readonly grants: Tally
+    readonly notices: Tally
+    readonly pauses: Tally
+  }
   /** Share of look-ups answered by the cache, 0 to 1; null before the first look-up. */
   readonly cache: { readonly hitRate: number | null }
   readonly coinstack: { readonly read: number; readonly write: number }
@@ -19,6 +28,7 @@ export interface MonitorSnapshot {
   readonly anchors: { readonly confirmed: number; readonly pending: number; readonly lagEvents: number }
 }
 
+const columns = 80
 const historySeconds = 60
 const chartRows = 4
 
@@ -41,6 +51,7 @@ export function monitorScreen(
     '',
     heading('# Ledger'),
     ledgerTable(snapshot),
+    ...endLines(snapshot),
   ].join('\n')
 }
 
@@ -71,6 +82,21 @@ function ledgerTable({ ledger, anchors }: MonitorSnapshot): string {
     ['Position', 'Anchors Confirmed', 'Pending', 'Events Not Anchored'],
     [count(ledger.position), count(anchors.confirmed), count(anchors.pending), count(anchors.lagEvents)],
   ])
+}
+
+/** What has ended since the start and why, the most frequent cause first; a line that is too long is cut. */
+export function endLines({ ends }: Pick<MonitorSnapshot, 'ends'>): string[] {
+  const told = (name: string, tally: Tally) => {
+    const causes = Object.entries(tally)
+      .filter(([, times]) => times > 0)
+      .sort(([, one], [, other]) => other - one)
+      .map(([cause, times]) => `${cause.replaceAll('_', ' ')} ${count(times)}`)
+    return `${name}: ${causes.join(', ') || 'none'}`
+  }
+  return [
+    `${told('Sessions ended', ends.sessions)}; ${told('logouts told', ends.notices)}`,
+    `${told('Grants ended', ends.grants)}; ${told('pauses', ends.pauses)}`,
+  ].map((line) => shorten(line, columns))
 }
 
 /** The last minute as a graph, its maximum at the left. Missing seconds count as nothing happening. */

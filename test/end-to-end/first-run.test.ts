@@ -10,6 +10,27 @@ const monitorKeys = {
   token: { issuance: 'number', revocation: 'number', refresh: 'number' },
   cache: { hitRate: 'number' },
   coinstack: { read: 'number', write: 'number' },
+  ends: {
+    sessions: {
+      logout: 'number',
+      administrator: 'number',
+      expired: 'number',
+      user_removed: 'number',
+      password_changed: 'number',
+      replaced: 'number',
+    },
+    grants: {
+      client: 'number',
+      administrator: 'number',
+      logout: 'number',
+      code_reuse: 'number',
+      refresh_reuse: 'number',
+      session: 'number',
+      password_changed: 'number',
+    },
+    notices: { delivered: 'number', failed: 'number' },
+    pauses: { user: 'number', client: 'number', device: 'number', address: 'number' },
+  },
   history: { client: 'array', authorization: 'array', token: 'array' },
   ledger: { position: 'number' },
   anchors: { confirmed: 'number', pending: 'number', lagEvents: 'number' },
@@ -86,7 +107,7 @@ describe('from nothing to a running server', () => {
 
   it('server check says that it runs, and how far the anchors are', async () => {
     expect(await said(['server', 'check', '--profile', 'dev'])).toMatch(
-      /^Server is running\nAnchors: \d+ confirmed, \d+ pending, \d+ events behind, node reachable\n$/,
+      /^Server is running\nAnchors: \d+ confirmed, \d+ pending, \d+ events behind, node reachable\nSessions ended: none; logouts told: none\nGrants ended: none; pauses: none\n$/,
     )
     expect(JSON.parse(await said(['server', 'check', '--json']))).toMatchObject({
       state: 'running',

@@ -19,10 +19,12 @@ const counters = (
   issued = 0,
   revoked = 0,
   refreshed = 0,
+  ends = zeroCounters.ends,
 ): Counters => ({
   client,
   authorization: { issuance, consumption: redeemed },
   token: { issuance: issued, revocation: revoked, refresh: refreshed },
+  ends,
 })
 
 describe('counters', () => {
@@ -36,8 +38,34 @@ describe('counters', () => {
       'grant.revoked': counters(0, 0, 0, 0, 1),
       'token.refreshed': counters(0, 0, 0, 0, 0, 1),
     }
-    for (const type of eventTypes)
-      expect([type, count(zeroCounters, batch(type))]).toEqual([type, one[type] ?? zeroCounters])
+    for (const type of eventTypes) {
+      const { ends, ...rest } = one[type] ?? zeroCounters
+      expect([type, count(zeroCounters, batch(type))]).toMatchObject([type, rest])
+    }
+  })
+
+  test('count ends and pauses by their causes', () => {
+    const events = [
+      { type: 'session.ended', reason: 'logout' },
+      { type: 'session.ended', reason: 'logout' },
+      { type: 'session.ended', reason: 'expired' },
+      { type: 'grant.revoked', reason: 'refresh_reuse' },
+      { type: 'logout.delivered' },
+      { type: 'logout.failed' },
+      { type: 'logout.failed' },
+      { type: 'login.locked', of: 'user' },
+      { type: 'login.locked', of: 'address' },
+    ].map((event, version) => recordedAt('x:y', version, event as Event))
+    const zero = zeroCounters.ends
+    const once = {
+      sessions: { ...zero.sessions, logout: 2, expired: 1 },
+      grants: { ...zero.grants, refresh_reuse: 1 },
+      notices: { delivered: 1, failed: 2 },
+      pauses: { ...zero.pauses, user: 1, address: 1 },
+    }
+    const counted = count(zeroCounters, events)
+    expect(counted).toEqual(counters(0, 0, 0, 0, 1, 0, once))
+    expect(count(counted, events.slice(1, 3)).ends.sessions).toMatchObject({ logout: 3, expired: 2 })
   })
 
   test('sum batches, and tell a late subscriber the present ones', () => {
@@ -123,6 +151,7 @@ describe('monitor', () => {
     expect(monitor(sources)).toEqual({
       authorization: { issuance: 2, consumption: 3 },
       token: { issuance: 4, revocation: 5, refresh: 6 },
+      ends: zeroCounters.ends,
       cache: { hitRate: 0.75 },
       coinstack: { read: 7, write: 8 },
       history: flatHistory,

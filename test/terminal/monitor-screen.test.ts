@@ -6,6 +6,12 @@ const plain = { charset: 'unicode', colour: false } as const
 const snapshot: MonitorSnapshot = {
   authorization: { issuance: 2, consumption: 3 },
   token: { issuance: 4, revocation: 0, refresh: 0 },
+  ends: {
+    sessions: { expired: 1, logout: 3, user_removed: 0 },
+    grants: { code_reuse: 2 },
+    notices: { delivered: 2, failed: 0 },
+    pauses: { user: 0, client: 0 },
+  },
   cache: { hitRate: 1 },
   coinstack: { read: 4, write: 16 },
   history: { client: [], authorization: [3, 1], token: [...new Array(70).fill(0), 250, 0] },
@@ -38,6 +44,8 @@ describe('monitor screen', () => {
       '# Ledger',
       'Position|Anchors Confirmed|Pending|Events Not Anchored',
       '   12   |        2        |   1   |         3',
+      'Sessions ended: logout 3, expired 1; logouts told: delivered 2',
+      'Grants ended: code reuse 2; pauses: none',
     ])
   })
 
@@ -53,7 +61,12 @@ describe('monitor screen', () => {
   test('fits 80 columns and 24 lines with any numbers, and is plain ASCII where asked', () => {
     const number = fc.oneof(fc.nat(), fc.maxSafeNat())
     const seconds = fc.array(number, { maxLength: 80 })
+    const tally = fc.dictionary(
+      fc.constantFrom('logout', 'password_changed', 'user_removed', 'expired'),
+      number,
+    )
     const any = fc.record({
+      ends: fc.record({ sessions: tally, grants: tally, notices: tally, pauses: tally }),
       authorization: fc.record({ issuance: number, consumption: number }),
       token: fc.record({ issuance: number, revocation: number, refresh: number }),
       cache: fc.record({ hitRate: fc.option(fc.double({ min: 0, max: 1, noNaN: true })) }),
