@@ -3,6 +3,7 @@
  * registered with the administrator's signature, a sign-on through the real pages by a real OAuth client, the
  * life of a token, the anchor of it all, and the proof that nothing is missing.
  */
+import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -25,6 +26,7 @@ import { packageRoot } from '../src/config/package-root.ts'
 import { nodeClient } from '../src/node-client.ts'
 import { programVersion } from '../src/operator-command.ts'
 import { serve } from '../src/serve.ts'
+import { awaitEnding, outliveReaders } from '../src/terminal/ending.ts'
 import { monitorScreen } from '../src/terminal/monitor-screen.ts'
 import { appearanceOf } from '../src/terminal/output.ts'
 import { progressLine } from '../src/terminal/progress.ts'
@@ -248,9 +250,9 @@ try {
   const app = await main()
   if (isInteractive) {
     sayWhatNext(app)
-    await new Promise<void>((resolve) => {
-      process.once('SIGINT', resolve).once('SIGTERM', resolve)
-    })
+    const { signal } = awaitEnding(process)
+    outliveReaders(process)
+    await once(signal, 'abort')
   }
   await app.close()
   process.exit(0)

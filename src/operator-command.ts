@@ -92,6 +92,11 @@ export abstract class OperatorCommand extends BaseCommand {
     return readText(file ?? '-').split(/\r?\n/, 1)[0]!
   }
 
+  /** A token or code as it was given, or from standard input for -, where `ps` does not show it. */
+  protected readToken(given: string, keyFile?: string): string {
+    return given === '-' ? this.readLine(undefined, keyFile) : given
+  }
+
   /** JSON of a file or of standard input, as a list. @throws ControlError malformed */
   protected readItems(file: string | undefined, keyFile: string | undefined): unknown[] {
     if ((file ?? '-') === '-' && keyFile === '-') throw bothFromInput()

@@ -13,7 +13,9 @@ export default class AuditHistory extends OperatorCommand {
 
 Names of users and addresses of their browsers are shown with --disclose only; tokens never are.`
   static override args = {
-    token: Args.string({ description: 'access token, refresh token or code, live or not' }),
+    token: Args.string({
+      description: 'access token, refresh token or code, live or not; - for standard input',
+    }),
   }
   static override flags = {
     ...profileFlag,
@@ -33,7 +35,7 @@ Names of users and addresses of their browsers are shown with --disclose only; t
 
   async run(): Promise<{ events: (PublicEvent & { proof?: Coverage | null })[] }> {
     const { args, flags } = await this.parse(AuditHistory)
-    const { subject, missing } = subjectOf({ ...flags, token: args.token })
+    const { subject, missing } = subjectOf({ ...flags, token: args.token && this.readToken(args.token) })
     const disclosure = { disclose: flags.disclose }
     return this.withConnection(flags, async ({ reader }) => {
       const history = await historyOf(reader, subject)

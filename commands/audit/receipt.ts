@@ -18,7 +18,9 @@ The events must be covered by an anchor that stands in a block; with --unanchore
     '<%= config.bin %> <%= command.id %> --position 12 --url https://signon.example --privatekey-file admin.key',
   ]
   static override args = {
-    token: Args.string({ description: 'access token, refresh token or code, live or not' }),
+    token: Args.string({
+      description: 'access token, refresh token or code, live or not; - for standard input',
+    }),
   }
   static override flags = {
     ...profileFlag,
@@ -45,7 +47,10 @@ The events must be covered by an anchor that stands in a block; with --unanchore
   async run(): Promise<{ file: string | null; receipt: object }> {
     const { args, flags } = await this.parse(AuditReceipt)
     const { disclose, unanchored, url } = flags
-    const subject = subjectOf(args.token, flags.position)
+    const subject = subjectOf(
+      args.token && this.readToken(args.token, flags['privatekey-file']),
+      flags.position,
+    )
     if (url !== undefined) {
       const key = administratorKey(this.readKey(flags))
       return this.#write(await askForReceipt(url, subject, key, this.now()), flags.output)

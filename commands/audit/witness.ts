@@ -5,6 +5,7 @@ import { type Witnessed, witness } from '../../src/audit/witness.ts'
 import { readWitnessKey } from '../../src/audit/witness-key.ts'
 import { readWitnessState, writeEvidence, writeWitnessState } from '../../src/audit/witness-state.ts'
 import { BaseCommand } from '../../src/terminal/base-command.ts'
+import { awaitEnding } from '../../src/terminal/ending.ts'
 import { visible } from '../../src/terminal/output.ts'
 
 interface Look {
@@ -43,10 +44,8 @@ Without --key the first key that the server names is trusted and kept: compare i
     const log = remoteLog(args.url)
     const look: Look = { file: flags.state, key: flags.key, cosignKey: flags['cosign-key'] }
     if (flags.once || this.jsonEnabled()) return this.#look(log, look)
-    const ended = new AbortController()
-    const end = () => ended.abort()
-    process.once('SIGINT', end).once('SIGTERM', end)
-    while (!ended.signal.aborted) {
+    const { signal } = awaitEnding(process)
+    while (!signal.aborted) {
       const found = await this.#look(log, look).catch((error: Error & { code?: string }) => {
         // A log that is away proves nothing; whatever else goes wrong ends the command.
         if (error.code !== 'unreachable') throw error
@@ -54,7 +53,7 @@ Without --key the first key that the server names is trusted and kept: compare i
         return undefined
       })
       if (found?.outcome === 'alarm') return found
-      await delay(flags.interval * 1000, undefined, { signal: ended.signal }).catch(() => {})
+      await delay(flags.interval * 1000, undefined, { signal }).catch(() => {})
     }
     return undefined
   }

@@ -3,6 +3,7 @@ import { serverProcess } from '../../src/admin/server-process.ts'
 import { followLog } from '../../src/logging/follow.ts'
 import { prettyLogLine } from '../../src/logging/log-line.ts'
 import { OperatorCommand } from '../../src/operator-command.ts'
+import { awaitEnding } from '../../src/terminal/ending.ts'
 
 export default class ServerLog extends OperatorCommand {
   static override summary = "follow the server's log"
@@ -13,10 +14,8 @@ export default class ServerLog extends OperatorCommand {
     const paths = this.paths(flags.home)
     if (serverProcess(paths.pidFile) === undefined)
       throw new ControlError('no_process', 'No process detected')
-    const ended = new AbortController()
-    const end = () => ended.abort()
-    process.once('SIGINT', end).once('SIGTERM', end)
+    const { signal } = awaitEnding(process)
     const { colour } = this.appearance
-    for await (const line of followLog(paths.logs, ended.signal)) this.log(prettyLogLine(line, { colour }))
+    for await (const line of followLog(paths.logs, signal)) this.log(prettyLogLine(line, { colour }))
   }
 }

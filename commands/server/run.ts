@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { Flags } from '@oclif/core'
 import { serverWords, startInBackground } from '../../src/background.ts'
 import { OperatorCommand, profileFlag, programVersion } from '../../src/operator-command.ts'
 import { serve } from '../../src/serve.ts'
+import { awaitEnding, outliveReaders } from '../../src/terminal/ending.ts'
 
 export default class ServerRun extends OperatorCommand {
   static override summary = 'run the server in the foreground'
@@ -21,9 +23,8 @@ export default class ServerRun extends OperatorCommand {
       return
     }
     // From here on, so that a server that is told to stop while it starts ends as any other.
-    const asked = new Promise<void>((resolve) => {
-      process.once('SIGTERM', resolve).once('SIGINT', resolve)
-    })
+    const { signal } = awaitEnding(process)
+    outliveReaders(process)
     const app = await serve({
       loaded,
       paths,
@@ -34,7 +35,7 @@ export default class ServerRun extends OperatorCommand {
       now: this.now,
     })
     this.log(`Server started: ${app.issuer}`)
-    await asked
+    if (!signal.aborted) await once(signal, 'abort')
     await app.close()
     this.log('Server stopped')
   }

@@ -9,7 +9,9 @@ export default class TokenRefresh extends OperatorCommand {
   static override summary = 'rotate a refresh token'
   static override description =
     "As the client, with --client and --endpoint; or as the administrator in the client's place, which the ledger tells. The old refresh token no longer counts."
-  static override args = { token: Args.string({ required: true, description: 'refresh token' }) }
+  static override args = {
+    token: Args.string({ required: true, description: 'refresh token, or - for standard input' }),
+  }
   static override flags = {
     ...profileFlag,
     ...privateKeyFlags,
@@ -22,16 +24,17 @@ export default class TokenRefresh extends OperatorCommand {
   async run(): Promise<Tokens> {
     const { args, flags } = await this.parse(TokenRefresh)
     const { endpoint, client } = flags
+    const token = this.readToken(args.token, flags['privatekey-file'] ?? flags['secret-file'])
     const answer =
       endpoint !== undefined && client !== undefined
         ? await requestTokensAt(
             endpoint,
             client,
             flags.secret ?? (flags['secret-file'] && this.readLine(flags['secret-file'], undefined)),
-            { grant_type: 'refresh_token', refresh_token: args.token },
+            { grant_type: 'refresh_token', refresh_token: token },
             new ControlError('not_found', 'The token not found.'),
           )
-        : await this.withAdministrator(flags, (administrator) => refreshToken(administrator, args.token))
+        : await this.withAdministrator(flags, (administrator) => refreshToken(administrator, token))
     this.log(blockTable(tokenAnswerBlock(answer, this.now())))
     return answer
   }

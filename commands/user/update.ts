@@ -20,9 +20,12 @@ export default class UserUpdate extends OperatorCommand {
 
   async run(): Promise<{ username: string; authorities: string[]; position: number }> {
     const { args, flags } = await this.parse(UserUpdate)
-    const authorities = flags.authorities.split(',').map((authority) => authority.trim())
+    const authorities = flags.authorities
+      .split(',')
+      .map((authority) => authority.trim())
+      .filter(Boolean)
     return this.withAdministrator(flags, async (administrator) => {
-      const position = await updateUser(administrator, args.name, authorities.filter(Boolean))
+      const position = await updateUser(administrator, args.name, authorities)
       this.log(`User updated: ${args.name}`)
       return { username: args.name, authorities, position }
     })

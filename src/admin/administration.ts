@@ -117,7 +117,8 @@ export const registerUser = (administrator: Administrator, input: unknown): Prom
   submitUser(administrator, parseUserRegistration(input))
 
 /**
- * Registers users one after the other. All are read first: where one is malformed, none is registered.
+ * Registers users one after the other. All are looked at first: where one is malformed or there already, none is
+ * registered.
  *
  * @throws UserError, ControlError exists
  */
@@ -125,7 +126,14 @@ export async function* registerUsers(
   administrator: Administrator,
   inputs: readonly unknown[],
 ): AsyncGenerator<RegisteredUser> {
-  for (const user of inputs.map(parseUserRegistration)) yield submitUser(administrator, user)
+  const users = inputs.map(parseUserRegistration)
+  for (const [i, { username }] of users.entries())
+    if (
+      users.findIndex((other) => other.username === username) !== i ||
+      (await administrator.connection.operations.user({ username }))
+    )
+      throw new ControlError('exists', `the user ${username} exists already`)
+  for (const user of users) yield submitUser(administrator, user)
 }
 
 async function submitUser(

@@ -1,13 +1,13 @@
 /** Administration: events that count only with the administrator's signature over their place and content. */
 import { LedgerError } from '../ledger/errors.ts'
-import { sideKey } from '../ledger/layout.ts'
+import { rowKey, sideKey } from '../ledger/layout.ts'
 import { administrationText, isAdministration, sideCommitment } from '../oauth/administration.ts'
 import { isWellFormedAdministration } from '../oauth/administration-shape.ts'
 import { usesSecret } from '../oauth/client.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
 import type { User } from '../oauth/user.ts'
-import { kindOfStream, usernameRowKey } from '../projections/rows.ts'
+import { kindOfStream, stateRowKey, usernameRowKey } from '../projections/rows.ts'
 import type { States, StreamKind } from '../projections/state-codec.ts'
 import type { AuthorizationContext } from './context.ts'
 import { followEnd } from './end.ts'
@@ -136,8 +136,9 @@ export async function administer(
       erase: outdated,
     })
     await followEnd(context, recorded!)
-    // The event stands whatever becomes of this.
-    if (outdated.length > 0) await ledger.storage.forget(outdated.map(sideKey)).catch(() => false)
+    // The event stands whatever becomes of this. The hash stood in the side records and in the user's row.
+    if (outdated.length > 0)
+      await ledger.storage.forget([...outdated.map(sideKey), rowKey(stateRowKey(stream))]).catch(() => false)
     return recorded!
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error

@@ -1,9 +1,11 @@
-import { Command, Errors, Flags } from '@oclif/core'
+import { Command, Errors, Flags, type Interfaces } from '@oclif/core'
 import { renderError } from './error-line.ts'
 import { type Appearance, appearanceOf } from './output.ts'
 
 export const logLevels = ['error', 'warn', 'info', 'debug', 'trace'] as const
 export type LogLevel = (typeof logLevels)[number]
+
+type Output = Interfaces.OutputFlags<Interfaces.FlagInput>
 
 /** What every command has: `--log`, `--home`, `--json`, and errors of one line. */
 export abstract class BaseCommand extends Command {
@@ -19,6 +21,15 @@ export abstract class BaseCommand extends Command {
       description: 'home directory (default: $COINSTACK_SIGNON_HOME, else ~/.coinstack-signon)',
       helpGroup: 'GLOBAL',
     }),
+  }
+
+  /** An argument that is left out is left out: oclif would take for it what comes on standard input within 10 ms. */
+  protected override parse<F extends Output, B extends Output, A extends Output>(
+    options?: Interfaces.Input<F, B, A>,
+    argv?: string[],
+  ): Promise<Interfaces.ParserOutput<F, B, A>> {
+    for (const argument of Object.values(options?.args ?? {})) argument.ignoreStdin = true
+    return super.parse(options, argv)
   }
 
   /** What standard output can show. */

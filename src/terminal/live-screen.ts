@@ -1,3 +1,4 @@
+import { awaitEnding, type SignalSource } from './ending.ts'
 import type { Appearance } from './output.ts'
 
 const enter = '\u001b[?1049h\u001b[?25l'
@@ -5,14 +6,6 @@ const leave = '\u001b[?25h\u001b[?1049l'
 const home = '\u001b[H'
 const clearLine = '\u001b[K'
 const clearBelow = '\u001b[J'
-
-const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-
-/** What of `process` the screen needs; a test passes an EventEmitter. */
-export interface SignalSource {
-  once(event: string, listener: () => void): unknown
-  removeListener(event: string, listener: () => void): unknown
-}
 
 export interface LiveScreenOptions {
   readonly output: { write(text: string): unknown; readonly rows?: number | undefined }
@@ -33,22 +26,20 @@ export interface LiveScreenOptions {
  */
 export async function showLiveScreen(options: LiveScreenOptions): Promise<void> {
   const { output, appearance, signals, intervalMs, render, signal } = options
-  const ended = new AbortController()
-  const end = () => ended.abort()
+  const asked = awaitEnding(signals)
+  const ended = signal ? AbortSignal.any([asked.signal, signal]) : asked.signal
   let taken = false
   const restore = () => {
     if (taken) output.write(leave)
     taken = false
   }
 
-  for (const name of endingSignals) signals.once(name, end)
   signals.once('exit', restore)
-  signal?.addEventListener('abort', end, { once: true })
   try {
     let first = true
-    while (!ended.signal.aborted && !signal?.aborted) {
+    while (!ended.aborted) {
       const text = await render()
-      if (ended.signal.aborted) break
+      if (ended.aborted) break
       if (appearance.interactive) {
         if (first) output.write(enter)
         taken = true
@@ -57,13 +48,12 @@ export async function showLiveScreen(options: LiveScreenOptions): Promise<void> 
         output.write(first ? `${text}\n` : `\n${text}\n`)
       }
       first = false
-      await pause(intervalMs, ended.signal)
+      await pause(intervalMs, ended)
     }
   } finally {
     restore()
-    for (const name of endingSignals) signals.removeListener(name, end)
+    asked.forget()
     signals.removeListener('exit', restore)
-    signal?.removeEventListener('abort', end)
   }
 }
 

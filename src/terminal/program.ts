@@ -2,6 +2,8 @@ import { Errors, flush, type Interfaces, run, settings } from '@oclif/core'
 import { type RenderedError, renderError } from './error-line.ts'
 import { visible } from './output.ts'
 
+export { endWithReaders } from './ending.ts'
+
 /**
  * Runs the program with these arguments and gives the exit code. Whatever goes wrong leaves as one line on
  * standard error; oclif's own handler would print stacks, colours and wrapped lines.
@@ -15,7 +17,8 @@ export async function runProgram(
   settings.enableAutoTranspile = false
   try {
     await run(withHelpFlag(argv), options)
-    await flush()
+    // What nobody reads cannot be waited for.
+    if (process.stdout.writable) await flush()
     return Number(process.exitCode ?? 0)
   } catch (error) {
     if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0

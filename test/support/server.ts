@@ -66,6 +66,8 @@ export interface TestServer extends ConfiguredHome {
   readonly processId: number
   /** What the process has said when it ended. */
   readonly finished: Promise<Finished>
+  /** Reads no more of what the process says. */
+  closeOutput(): void
   /** Resolves when the process is gone. */
   kill(signal: NodeJS.Signals): Promise<Finished>
   /** Ends it gracefully. */
@@ -196,6 +198,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     get finished() {
       return child.finished
     },
+    closeOutput: () => child.closeOutput(),
     kill,
     stop: () => kill('SIGTERM'),
     async restart() {

@@ -11,6 +11,8 @@ export interface Running {
   readonly pid: number
   write(text: string): void
   endInput(): void
+  /** Reads no more of what it says: its next word finds the pipes closed. */
+  closeOutput(): void
   kill(signal: NodeJS.Signals): void
   /** Resolves once the text has appeared on standard output or standard error. */
   shows(text: string): Promise<void>
@@ -47,6 +49,10 @@ export function start(
     pid: child.pid!,
     write: (text) => child.stdin.write(text),
     endInput: () => child.stdin.end(),
+    closeOutput() {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    },
     kill: (signal) => child.kill(signal),
     async shows(text) {
       for (let tries = 0; !`${stdout}${stderr}`.includes(text); tries++) {
