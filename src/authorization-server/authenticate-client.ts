@@ -51,7 +51,7 @@ const proofs: Readonly<
  * The client that these credentials prove, or, of a public client, name.
  *
  * @param address network address that they come from
- * @throws OAuthError invalid_client, during a pause with status 429; with the same words for every reason until the client has signed something
+ * @throws OAuthError invalid_client, during a pause with status 429; with the same words for every reason until the client has signed something or its keys cannot be had
  */
 export async function authenticateClient(
   context: AuthorizationContext,

@@ -17,7 +17,7 @@ import type { AuthorizationContext } from './context.ts'
  * of the ledger, for its stream begins with the use.
  *
  * @returns false where no key of the client's signed it
- * @throws OAuthError invalid_client for what is signed and wrong, temporarily_unavailable where the keys cannot be had
+ * @throws OAuthError invalid_client for what is signed and wrong, and where the keys cannot be had
  * @throws LedgerError unavailable
  */
 export async function proveByAssertion(
@@ -55,7 +55,10 @@ async function verifiedClaims(
   assertion: string,
 ): Promise<JWTPayload | undefined> {
   const keys = await clientKeys.keysOf(client)
-  if (!keys) throw new OAuthError('temporarily_unavailable', 'the keys of the client cannot be fetched now')
+  // It is the client's address that fails and not this server: RFC 6749 section 5.2 has no error for the token endpoint
+  // but "client authentication failed", and a 503 would have whoever watches this server look for the fault here.
+  if (!keys)
+    throw new OAuthError('invalid_client', 'the keys of the client cannot be fetched from its jwks_uri')
   const verified = await verify(assertion, keys, now())
   if (verified !== 'no key') return verified
   const newer = await clientKeys.keysOf(client, true)

@@ -70,7 +70,7 @@ test('the bait is taken where it is meant to be: jwks_uri of a client whose keys
     grant_type: 'client_credentials',
     ...assertionForm(assertion),
   })
-  expect([answer.json().error, calls]).toEqual(['temporarily_unavailable', 1])
+  expect([answer.statusCode, answer.json().error, calls]).toEqual([401, 'invalid_client', 1])
 })
 
 describe('never called', () => {

@@ -309,7 +309,7 @@ describe('jwks_uri (RFC 7591 section 2)', () => {
     world.clock.nowMs += 59 * 60_000
     expect(await come()).toBe(clientId)
     world.clock.nowMs += 60_000
-    expect(await come()).toBe('temporarily_unavailable: the keys of the client cannot be fetched now')
+    expect(await come()).toBe('invalid_client: the keys of the client cannot be fetched from its jwks_uri')
     served.status = 200
     world.clock.nowMs += 30_000
     expect(await come()).toBe(clientId)
@@ -323,6 +323,6 @@ describe('jwks_uri (RFC 7591 section 2)', () => {
   ])('what is no set of public keys (%j) is none', async (keys) => {
     const { served, come } = await openServed()
     served.keys = keys
-    expect(await come()).toMatch(/^temporarily_unavailable/)
+    expect(await come()).toBe('invalid_client: the keys of the client cannot be fetched from its jwks_uri')
   })
 })
