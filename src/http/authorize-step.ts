@@ -11,8 +11,7 @@ export function sendAnswer(
   step: AnswerStep,
   status: 302 | 303,
 ): FastifyReply {
-  if (step.kind === 'redirect')
-    return reply.header('cache-control', 'no-store').redirect(step.location, status)
+  if (step.kind === 'redirect') return reply.redirect(step.location, status)
   const { redirectUri, fields } = step
   const page = formPostPage({ language: languageOf(request), redirectUri, fields })
   return sendPage(reply, page, { formTarget: redirectUri, onlyForm: true, script: formPostScriptSource })

@@ -3,7 +3,7 @@ import cookie from '@fastify/cookie'
 import csrf from '@fastify/csrf-protection'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { OAuthError } from '../oauth/errors.ts'
+import { isOAuthErrorCode, OAuthError } from '../oauth/errors.ts'
 import { errorPage } from './pages/error.ts'
 import { chooseLanguage, type Language } from './pages/language.ts'
 import { stylesheet, stylesheetPath } from './pages/stylesheet.ts'
@@ -16,6 +16,9 @@ export interface PageSettings {
   /** Origins whose own login page may post to `/login`, as SignOn 1.1 allowed. */
   loginOrigins: readonly string[]
 }
+
+/** A year (RFC 6797). Other hosts of the domain are not this server's to decide on. */
+export const transportSecuritySeconds = 31_536_000
 
 /** @param asked `ui_locales` of the authorization request, where the page's own address does not hold it */
 export const languageOf = (request: FastifyRequest, asked?: string): Language => {
@@ -38,22 +41,25 @@ export interface PagePolicy {
   onlyForm?: boolean
   /** Source expression of the one script of the page. */
   script?: string
+  /** Address of an image from elsewhere. */
+  image?: string | undefined
 }
 
 /** Sends a page. */
 export function sendPage(reply: FastifyReply, html: string, page: PagePolicy = {}): FastifyReply {
-  const { formTarget, onlyForm = false, script } = page
-  if (formTarget !== undefined) {
-    const source = new URL(formTarget).protocol
+  const { formTarget, onlyForm = false, script, image } = page
+  if (formTarget !== undefined || image !== undefined) {
+    const self = onlyForm ? '' : "'self' "
     const policy = String(reply.getHeader('content-security-policy'))
-      .replace("form-action 'self'", onlyForm ? `form-action ${source}` : `form-action 'self' ${source}`)
       .replace(
-        "default-src 'none'",
-        `default-src 'none'${script === undefined ? '' : `;script-src ${script}`}`,
+        "form-action 'self'",
+        formTarget === undefined ? '$&' : `form-action ${self}${new URL(formTarget).protocol}`,
       )
+      .replace("default-src 'none'", script === undefined ? '$&' : `$&;script-src ${script}`)
+      .replace("img-src 'self'", image === undefined ? '$&' : `$& ${new URL(image).origin}`)
     reply.header('content-security-policy', policy)
   }
-  return reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(html)
+  return reply.type('text/html; charset=utf-8').send(html)
 }
 
 /** Prepares a scope of routes that answer with pages; their errors are pages too. */
@@ -73,8 +79,12 @@ export async function registerPages(app: FastifyInstance, { isSecure }: PageSett
     frameguard: { action: 'deny' },
     // With no-referrer browsers send `Origin: null` with this site's own forms.
     referrerPolicy: { policy: 'same-origin' },
-    // Other hosts of the domain are not this server's to decide on.
-    hsts: isSecure && { maxAge: 31_536_000, includeSubDomains: false },
+    hsts: isSecure && { maxAge: transportSecuritySeconds, includeSubDomains: false },
+  })
+  // Pages and redirects alike are for this visitor at this moment.
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('cache-control', 'no-store')
+    done()
   })
   await app.register(cookie)
   await app.register(csrf, {
@@ -109,12 +119,11 @@ export async function registerPages(app: FastifyInstance, { isSecure }: PageSett
       .header('cache-control', 'public, max-age=31536000, immutable')
       .send(stylesheet),
   )
-  // The error page of SignOn 1.1, for clients and proxies that link to it.
+  // The error page of SignOn 1.1, for clients and proxies that link to it. Anybody writes such links, so of the address
+  // nothing is shown but a code that has a meaning here (CWE-451).
   app.get('/oauth/error', (request, reply) => {
-    const { error = 'server_error', error_description: description } = parameters(request.query)
-    return sendPage(
-      reply.code(400),
-      errorPage({ language: languageOf(request), status: 400, error, ...(description && { description }) }),
-    )
+    const { error = 'server_error' } = parameters(request.query)
+    const code = isOAuthErrorCode(error) ? error : 'invalid_request'
+    return sendPage(reply.code(400), errorPage({ language: languageOf(request), status: 400, error: code }))
   })
 }

@@ -1,9 +1,14 @@
 /** The HTTP server: two scopes of routes, one for programs (JSON) and one for people (pages). */
 import formbody from '@fastify/formbody'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+} from 'fastify'
 import type { AuthorizationContext } from '../authorization-server/context.ts'
 import { OAuthError } from '../oauth/errors.ts'
-import { type PageSettings, registerPages } from './html-pages.ts'
+import { type PageSettings, registerPages, transportSecuritySeconds } from './html-pages.ts'
 import { acceptJsonParameters } from './json-parameters.ts'
 import { sendError, wireError } from './replies.ts'
 import { authorizeRoute } from './routes/authorize.ts'
@@ -69,6 +74,22 @@ const usualTimeouts: HttpTimeouts = {
 /** The largest body that an OAuth request of any kind needs, with room to spare. */
 const bodyLimitBytes = 64 * 1024
 
+/** RFC 9325 sections 3.1 and 4.2: TLS 1.3, and 1.2 with ephemeral keys and authenticated encryption only. */
+const tlsPolicy = {
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    'TLS_AES_128_GCM_SHA256',
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-CHACHA20-POLY1305',
+    'ECDHE-RSA-CHACHA20-POLY1305',
+  ].join(':'),
+} as const
+
 const ofNode = ({ headersMs, checkMs }: HttpTimeouts) => ({
   headersTimeout: headersMs,
   connectionsCheckingInterval: checkMs,
@@ -78,6 +99,15 @@ const ofNode = ({ headersMs, checkMs }: HttpTimeouts) => ({
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const { context, pages, health, log, receipts, logger, tls, trustProxy, jsonRequests } = options
   const { timeouts = usualTimeouts } = options
+  const asData = (reply: FastifyReply) => {
+    // RFC 6749 section 5.1.
+    reply
+      .header('cache-control', 'no-store')
+      .header('pragma', 'no-cache')
+      .header('x-content-type-options', 'nosniff')
+    if (pages.isSecure) reply.header('strict-transport-security', `max-age=${transportSecuritySeconds}`)
+    return reply
+  }
   const app = fastify({
     loggerInstance: logger,
     // What happened stands in the ledger; addresses may carry tokens and are not logged.
@@ -87,11 +117,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     bodyLimit: bodyLimitBytes,
     trustProxy,
     forceCloseConnections: 'idle',
-    frameworkErrors: (error, request, reply) => sendError(reply, wireError(error, request.log)),
+    frameworkErrors: (error, request, reply) => sendError(asData(reply), wireError(error, request.log)),
     requestTimeout: timeouts.requestMs,
     keepAliveTimeout: timeouts.keepAliveMs,
     // Fastify takes the options of node:https in place of those of node:http.
-    ...(tls ? { https: { ...tls, ...ofNode(timeouts) } } : { http: ofNode(timeouts) }),
+    ...(tls ? { https: { ...tlsPolicy, ...tls, ...ofNode(timeouts) } } : { http: ofNode(timeouts) }),
   }) as unknown as FastifyInstance
   app.removeAllContentTypeParsers()
   await app.register(formbody, { bodyLimit: bodyLimitBytes })
@@ -101,6 +131,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   })
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsOf.get(request.url.split('?', 1)[0]!)
+    asData(reply)
     if (!methods)
       return sendError(reply, new OAuthError('invalid_request', 'there is nothing at this address', 404))
     // RFC 9110 section 15.5.6: 405 names the methods that there are.
@@ -111,11 +142,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
 
   await app.register(async (programs) => {
     programs.addHook('onRequest', (_request, reply, done) => {
-      // RFC 6749 section 5.1.
-      reply
-        .header('cache-control', 'no-store')
-        .header('pragma', 'no-cache')
-        .header('x-content-type-options', 'nosniff')
+      asData(reply)
       done()
     })
     if (jsonRequests) acceptJsonParameters(programs)

@@ -38,6 +38,8 @@ const statusByCode = {
 
 export type OAuthErrorCode = keyof typeof statusByCode
 
+export const isOAuthErrorCode = (text: string): text is OAuthErrorCode => Object.hasOwn(statusByCode, text)
+
 /** A refusal as the protocol words it; `description` is for the client's developer and leaks nothing inner. */
 export class OAuthError extends Error {
   readonly code: OAuthErrorCode

@@ -157,7 +157,9 @@ describe('/oauth/error of SignOn 1.1', () => {
   afterAll(() => routes.close())
 
   test.each([
-    ['error=invalid_scope&error_description=No+such+scope', 'No such scope'],
+    ['error=invalid_scope', '<code>invalid_scope</code>'],
+    ['error=call_555_0100_now', '<code>invalid_request</code>'],
+    ['error=invalid_scope&error_description=Call+555+0100+and+say+your+password', 'cannot have'],
     ['', '<code>server_error</code>'],
     ['error=<script>alert(1)</script>', '<code>invalid_request</code>'],
     ['error=access_denied&error_description=<img src=x>', 'Access was denied.'],
@@ -167,6 +169,6 @@ describe('/oauth/error of SignOn 1.1', () => {
     const response = await routes.http.inject({ url: `/oauth/error?${query}` })
     expect(response.statusCode).toBe(400)
     expect(response.body).toContain(text)
-    expect(response.body).not.toMatch(/<script|<img/)
+    expect(response.body).not.toMatch(/<script|<img|555/)
   })
 })

@@ -20,6 +20,7 @@ describe('methods', () => {
     ['/oauth/token', 'OPTIONS, POST'],
     ['/oauth/introspect', 'POST'],
     ['/oauth/revoke', 'OPTIONS, POST'],
+    ['/oauth/par', 'OPTIONS, POST'],
     ['/oauth/userinfo', 'GET, HEAD, OPTIONS, POST'],
     ['/oauth/jwks', 'GET, HEAD'],
     ['/oauth/check_token', 'GET, HEAD, POST'],

@@ -23,7 +23,6 @@ export function authorizeRoute(
     const fault = repeated[0] === undefined ? undefined : givenTwice(repeated[0])
     const step = await authorize(context, parameters, findSession(context, cookie.read(request)), fault)
     if (step.kind === 'redirect' || step.kind === 'post') return sendAnswer(request, reply, step, 302)
-    reply.header('cache-control', 'no-store')
     const path = authorizePath(step.asked)
     if (step.kind === 'ask') return reply.redirect(path.replace('/authorize?', '/confirm_access?'), 302)
     cookie.setContinue(reply, path)

@@ -44,7 +44,7 @@ export function endSessionRoute(
     }
     cookie.clear(reply)
     if (step.location === undefined) return sendPage(reply, loggedOutPage({ language }))
-    return reply.header('cache-control', 'no-store').redirect(step.location, 303)
+    return reply.redirect(step.location, 303)
   }
   // It changes something, so a HEAD request is not answered like a GET (RFC 9110 section 9.2.1).
   app.get(path, { exposeHeadRoute: false }, (request, reply) =>
@@ -60,9 +60,7 @@ export function endSessionRoute(
       const query = Object.entries(asked).flatMap(([name, value]) =>
         value === undefined ? [] : [[name, value]],
       )
-      return reply
-        .header('cache-control', 'no-store')
-        .redirect(`${path}?${new URLSearchParams(query as [string, string][])}`, 303)
+      return reply.redirect(`${path}?${new URLSearchParams(query as [string, string][])}`, 303)
     },
   })
 }

@@ -23,7 +23,7 @@ export function logoutRoute(
     const live = findSession(context, cookie.read(request))
     const { location, sessionEnded } = await logOut(context, token, redirectUri, live)
     if (sessionEnded) cookie.clear(reply)
-    return reply.header('cache-control', 'no-store').redirect(location, 303)
+    return reply.redirect(location, 303)
   }
   // It changes something, so a HEAD request is not answered like a GET (RFC 9110 section 9.2.1).
   app.get('/oauth/logout', { exposeHeadRoute: false }, (request, reply) =>
