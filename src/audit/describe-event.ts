@@ -70,8 +70,8 @@ const words: Words = {
   'logout.delivered': ({ clientId }, id) => `client ${clientId} told of the end of session ${id}`,
   'logout.failed': ({ clientId, attempts }, id) =>
     `client ${clientId} could not be told of the end of session ${id}, ${attempts} attempts`,
-  'consent.given': ({ subject, clientId, scopes }) =>
-    `user ${subject} approved ${scopesOf(scopes)} for client ${clientId}`,
+  'consent.given': ({ subject, clientId, scopes, claims = [] }) =>
+    `user ${subject} approved ${scopesOf(scopes)}${claims.length > 0 ? `, claims ${listOf(claims)},` : ''} for client ${clientId}`,
   'code.issued': ({ subject, clientId, scopes, expiresAtSeconds }, id) =>
     `code issued to client ${clientId} for user ${subject}, ${scopesOf(scopes)}, until ${at(expiresAtSeconds)} (grant ${id})`,
   'code.redeemed': (_, id) => `code redeemed (grant ${id})`,

@@ -108,7 +108,7 @@ export async function administer(
 ): Promise<Administered> {
   const { event, salt } = checkAdministration(context, request)
   const { stream, version } = request
-  const objection = 'metadata' in event ? context.keys.objection(event.metadata.idTokenAlgorithm) : undefined
+  const objection = 'metadata' in event ? context.keys.objection(event.metadata) : undefined
   if (objection !== undefined) throw new AdministrationError('malformed', objection)
   if (event.type === 'rotation.ordered')
     throw new AdministrationError('malformed', 'a rotation is ordered together with its token')

@@ -43,10 +43,13 @@ type Issue = (
   request: AuthorizationRequest,
   live: LiveSession,
   scopes: string[],
+  /** Approved one by one. */
+  approvedClaims: readonly string[],
 ) => Promise<Answer>
 
 /** RFC 6749 section 4.1.2. */
-const issueCode: Issue = async ({ ledger, secrets, settings, now }, client, request, live, scopes) => {
+const issueCode: Issue = async (context, client, request, live, scopes, approvedClaims) => {
+  const { ledger, secrets, settings, now } = context
   const { session, user } = live
   const { nonce, claims } = request.authentication
   const code = secrets.create('code')
@@ -67,10 +70,11 @@ const issueCode: Issue = async ({ ledger, secrets, settings, now }, client, requ
         redirectUriSent: request.redirectUriSent,
         codeChallenge: request.codeChallenge,
         expiresAtSeconds: Math.floor(nowMs / 1000) + settings.codeSeconds,
-        // Both are for the ID token and the UserInfo endpoint alone.
+        // These are for the ID token and the UserInfo endpoint alone.
         ...(scopes.includes('openid') && {
           ...(nonce !== undefined && { nonce }),
           ...(claims && { claims }),
+          ...(approvedClaims.length > 0 && { approvedClaims: [...approvedClaims] }),
         }),
         ...(request.resources && { resources: [...request.resources] }),
         authenticatedAtSeconds: session.startedAtSeconds,

@@ -9,6 +9,7 @@ import {
 import { type Client, isPublic } from '../oauth/client.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import { streamOf } from '../oauth/events.ts'
+import { scopeOfClaim } from '../oauth/user-claims.ts'
 import { findClient } from './authenticate-client.ts'
 import { type AnswerStep, answerStep, errorStep, issueAnswer } from './authorization-answer.ts'
 import type { AuthorizationContext } from './context.ts'
@@ -30,11 +31,19 @@ interface QuestionStep {
   client: Client
   redirectUri: string
   scopes: string[]
+  /** Claims that are asked for one by one. */
+  claims: readonly string[]
   uiLocales: string | undefined
 }
 
 /** What the resource owner said on the consent page. */
-export type ConsentDecision = { approved: false } | { approved: true; scopes: readonly string[] }
+export type ConsentDecision = { approved: false } | ({ approved: true } & Partial<Approval>)
+
+/** Scopes, and claims that no scope of the request opens. */
+interface Approval {
+  scopes: readonly string[]
+  claims: readonly string[]
+}
 
 /** Parameters as the client meant them: those of the address, or those it had pushed. */
 interface Presented {
@@ -66,7 +75,7 @@ export function authorize(
     const { client, request } = found
     if (mustLogIn(request.authentication, live?.session, found.shown, context.now()) || !live)
       return question('log in', context, found, live)
-    if (!mustAsk(context, client, request, live)) return give(context, found, live, request.scopes)
+    if (!mustAsk(context, client, request, live)) return give(context, found, live, wholeOf(request))
     if (request.authentication.prompts.includes('none'))
       throw new OAuthError('consent_required', 'the resource owner would have to approve this')
     return question('ask', context, found, live)
@@ -88,12 +97,15 @@ export function decideConsent(
     const { client, request } = found
     if (mustLogIn(request.authentication, live.session, found.shown, context.now()))
       return question('log in', context, found, live)
-    const scopes = decision.approved ? request.scopes.filter((scope) => decision.scopes.includes(scope)) : []
+    const denied = () => new OAuthError('access_denied', 'the resource owner denied the request')
+    if (!decision.approved) throw denied()
+    const asked = wholeOf(request)
+    const scopes = asked.scopes.filter((scope) => decision.scopes?.includes(scope))
+    const claims = asked.claims.filter((claim) => decision.claims?.includes(claim))
     // Of a request without scopes the user approves that the client learns who they are.
-    if (!decision.approved || (scopes.length === 0 && request.scopes.length > 0))
-      throw new OAuthError('access_denied', 'the resource owner denied the request')
-    await recordConsent(context, client, live, scopes)
-    return give(context, found, live, scopes)
+    if (scopes.length === 0 && request.scopes.length > 0) throw denied()
+    await recordConsent(context, client, live, { scopes, claims })
+    return give(context, found, live, { scopes, claims })
   })
 }
 
@@ -175,18 +187,24 @@ function question(
     client,
     redirectUri: request.redirectUri,
     scopes: request.scopes,
+    claims: wholeOf(request).claims,
     uiLocales: parameters.ui_locales,
   }
 }
+
+const wholeOf = ({ scopes, individualClaims: claims = [] }: AuthorizationRequest): Approval => ({
+  scopes,
+  claims,
+})
 
 async function give(
   context: AuthorizationContext,
   { client, request, pushed }: CheckedRequest,
   live: LiveSession,
-  scopes: string[],
+  { scopes, claims }: Approval,
 ): Promise<AnswerStep> {
   if (pushed !== undefined) await usePushed(context, pushed)
-  const answer = await issueAnswer[request.grantType](context, client, request, live, scopes)
+  const answer = await issueAnswer[request.grantType](context, client, request, live, [...scopes], claims)
   return answerStep(context, request, answer)
 }
 
@@ -205,22 +223,29 @@ function mustAsk(
   const consent = models.load('consent', streamOf.consent(user.subject, client.clientId)).state
   const isRemembered = !isPublic(client) && consent?.clientVersion === client.registeredAtVersion
   if (request.scopes.length === 0) return !isRemembered
-  const approved = [...client.metadata.autoApproves, ...(isRemembered ? consent.scopes : [])]
-  return request.scopes.some((scope) => !approved.includes(scope))
+  const { autoApproves } = client.metadata
+  const approved = [...autoApproves, ...(isRemembered ? consent.scopes : [])]
+  if (request.scopes.some((scope) => !approved.includes(scope))) return true
+  // Where the administrator approved the scope that opens a claim, the claim is approved with it.
+  const isApproved = (claim: string) =>
+    autoApproves.includes(scopeOfClaim(claim) ?? '') || (isRemembered && consent.claims?.includes(claim))
+  return !wholeOf(request).claims.every(isApproved)
 }
 
 async function recordConsent(
   context: AuthorizationContext,
   { clientId, registeredAtVersion: clientVersion }: Client,
   { user: { subject } }: LiveSession,
-  scopes: string[],
+  { scopes, claims }: Approval,
 ): Promise<void> {
   await decideAndAppend(context, 'consent', streamOf.consent(subject, clientId), (consent) => {
     const isNew =
-      consent?.clientVersion !== clientVersion || scopes.some((scope) => !consent.scopes.includes(scope))
-    return {
-      events: isNew ? [{ type: 'consent.given', subject, clientId, clientVersion, scopes }] : [],
-      answer: undefined,
-    }
+      consent?.clientVersion !== clientVersion ||
+      scopes.some((scope) => !consent.scopes.includes(scope)) ||
+      claims.some((claim) => !consent.claims?.includes(claim))
+    if (!isNew) return { events: [], answer: undefined }
+    const individually = claims.length > 0 ? { claims: [...claims] } : {}
+    const given = { subject, clientId, clientVersion, scopes: [...scopes], ...individually }
+    return { events: [{ type: 'consent.given', ...given }], answer: undefined }
   })
 }

@@ -143,7 +143,7 @@ export class BackChannelLogout {
       identifier: secrets.identifier(),
       nowSeconds: Math.floor(now() / 1000),
     })
-    const token = await keys.sign(logoutTokenType, claims, client.metadata.idTokenAlgorithm)
+    const token = await keys.sign(logoutTokenType, claims, keys.algorithmFor(client.metadata))
     try {
       const { status } = await outbound.send({
         url,

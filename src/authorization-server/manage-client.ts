@@ -12,7 +12,6 @@ import { hashToken, isToken } from '../oauth/token-format.ts'
 import { findClient } from './authenticate-client.ts'
 import type { AuthorizationContext } from './context.ts'
 import { createSecret, objectionOf, registrationUri } from './register-client.ts'
-import { hashSecret } from './secret-checker.ts'
 import { appendSigned } from './server-signed.ts'
 
 /** How long the former secret counts when a client lets itself be given another one. */
@@ -70,11 +69,11 @@ export async function changeRegistration(
   const { state: invitation, version: invitationVersion } = models.load('invitation', stream)
   if (!invitation) throw new OAuthError('invalid_token', 'there is no such invitation')
   const metadata = parseSelfRegistration(input, clientId, invitation.terms, objectionOf(context))
-  const objection = context.keys.objection(metadata.idTokenAlgorithm)
+  const objection = context.keys.objection(metadata)
   if (objection !== undefined) throw new OAuthError('invalid_client_metadata', objection)
   const isRenewed = usesSecret(metadata) && kept === undefined
   const secret = isRenewed ? createSecret() : kept
-  const secretHash = isRenewed && secret !== undefined ? await hashSecret(secret) : undefined
+  const secretHash = isRenewed && secret !== undefined ? await context.secretChecker.hash(secret) : undefined
   const successor = secrets.successorOfRegistration(present)
   await appendOnce(context, version, {
     type: 'client.amended',

@@ -36,7 +36,7 @@ async function sign(
   if (isJwt)
     answer.access_token = await keys.sign(accessTokenType, accessTokenClaims(issued, client, user, issuer))
   if (hasIdToken) {
-    const algorithm = client.metadata.idTokenAlgorithm ?? keys.algorithms[0]!
+    const algorithm = keys.algorithmFor(client.metadata)
     const place = { issuer, nowSeconds: Math.floor(now() / 1000) }
     const claims = idTokenClaims(issued, client, user, answer.access_token, algorithm, place)
     answer.id_token = await keys.sign('JWT', claims, algorithm)

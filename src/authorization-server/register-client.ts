@@ -13,7 +13,6 @@ import { hashToken, isToken } from '../oauth/token-format.ts'
 import { findClient } from './authenticate-client.ts'
 import type { AuthorizationContext } from './context.ts'
 import { decideAndAppend } from './decide-and-append.ts'
-import { hashSecret } from './secret-checker.ts'
 import { appendSigned } from './server-signed.ts'
 
 /** Where a client manages its registration (RFC 7592 section 2). */
@@ -51,10 +50,10 @@ export async function registerClient(
   // A letter in front: such an id cannot be taken for an option of a command.
   const clientId = `dcr_${secrets.identifier()}`
   const metadata = parseSelfRegistration(input, clientId, invitation.terms, objectionOf(context))
-  const objection = context.keys.objection(metadata.idTokenAlgorithm)
+  const objection = context.keys.objection(metadata)
   if (objection !== undefined) throw new OAuthError('invalid_client_metadata', objection)
   const secret = usesSecret(metadata) ? createSecret() : undefined
-  const secretHash = secret === undefined ? undefined : await hashSecret(secret)
+  const secretHash = secret === undefined ? undefined : await context.secretChecker.hash(secret)
   const registration = secrets.create('registration')
   const invitationVersion = await decideAndAppend<'invitation', number>(
     context,

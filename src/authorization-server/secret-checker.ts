@@ -19,7 +19,7 @@ const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 const mostAtOnce = 3
 const mostWaiting = 256
 
-/** argon2id in PHC string form. */
+/** argon2id in PHC string form, at once: for a process that serves nobody. */
 export const hashSecret = (secret: string): Promise<string> => argon2(secret, cost)
 
 export class SecretChecker {
@@ -56,9 +56,18 @@ export class SecretChecker {
     return checked
   }
 
+  /**
+   * argon2id of a new secret, in its turn behind the checks.
+   *
+   * @throws OAuthError temporarily_unavailable, as a rejection, where too many wait already
+   */
+  hash(secret: string): Promise<string> {
+    return this.#inTurn(() => hashSecret(secret))
+  }
+
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#waiting.length >= mostWaiting)
-      throw new OAuthError('temporarily_unavailable', 'too many logins at once; try again')
+      throw new OAuthError('temporarily_unavailable', 'too many secrets to check at once; try again')
     if (this.#atWork >= mostAtOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     else this.#atWork++
     try {

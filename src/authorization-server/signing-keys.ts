@@ -8,7 +8,7 @@
 import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { LedgerError } from '../ledger/errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { SigningAlgorithm } from '../oauth/client-metadata.ts'
+import type { ClientMetadata, SigningAlgorithm } from '../oauth/client-metadata.ts'
 import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
 import { type VerifiedJwt, verifyJwt } from '../oauth/jwt.ts'
 import {
@@ -70,15 +70,29 @@ export class SigningKeys {
     return keys
   }
 
-  /** The algorithms that this server signs with, the one for whoever does not ask for another first. */
+  /** The algorithms that this server signs with; the first is that of JWT access tokens. */
   get algorithms(): readonly SigningAlgorithm[] {
     return this.#sources.schedule.algorithms
   }
 
-  /** Why ID tokens of this algorithm cannot be had here; undefined where they can. */
-  objection(algorithm: SigningAlgorithm | undefined): string | undefined {
-    if (algorithm === undefined || this.algorithms.includes(algorithm)) return undefined
-    return `id_token_signed_response_alg: this server signs with ${this.algorithms.join(', ')} only`
+  /**
+   * That of what is signed for a relying party: "The default, if omitted, is RS256" (OpenID Connect Registration
+   * section 2), which clients take no other for; where this server does not sign with it, the first.
+   */
+  algorithmFor({ idTokenAlgorithm }: ClientMetadata): SigningAlgorithm {
+    return idTokenAlgorithm ?? (this.algorithms.includes('RS256') ? 'RS256' : this.algorithms[0]!)
+  }
+
+  /** Why a client cannot have the signatures that it is registered for; undefined where it can. */
+  objection({ idTokenAlgorithm, userinfoAlgorithm }: ClientMetadata): string | undefined {
+    const wanted = {
+      id_token_signed_response_alg: idTokenAlgorithm,
+      userinfo_signed_response_alg: userinfoAlgorithm,
+    }
+    for (const [member, algorithm] of Object.entries(wanted))
+      if (algorithm !== undefined && !this.algorithms.includes(algorithm))
+        return `${member}: this server signs with ${this.algorithms.join(', ')} only`
+    return undefined
   }
 
   /** All keys of the ledger, the oldest first. */

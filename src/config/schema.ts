@@ -256,7 +256,7 @@ export const settingsTable = {
   'signon.keys.algorithms': {
     type: signingAlgorithms,
     default: 'ES256 RS256 EdDSA',
-    text: 'Algorithms that tokens are signed with (RFC 7518, RFC 8037): ES256, RS256, EdDSA. The first signs for clients that registered no other; OpenID Connect Discovery demands that RS256 is among them.',
+    text: 'Algorithms that tokens are signed with (RFC 7518, RFC 8037): ES256, RS256, EdDSA. The first signs JWT access tokens. ID tokens are signed with what the client registered (`id_token_signed_response_alg`), else with RS256, as OpenID Connect has it, or with the first where RS256 is not among them, which OpenID Connect Discovery demands.',
     example: '[ES256, RS256]',
   },
   'signon.keys.rotation': {

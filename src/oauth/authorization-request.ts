@@ -1,5 +1,6 @@
 /** The authorization request: RFC 6749 section 4.1.1 and 4.2.1, RFC 7636 section 4.3, RFC 8707, RFC 9700 section 2.1. */
 import { type AuthenticationRequest, authenticationRequest } from './authentication-request.ts'
+import { individualClaims } from './claims-request.ts'
 import { type Client, isPublic, mayUse } from './client.ts'
 import { OAuthError } from './errors.ts'
 import { isCodeChallenge } from './pkce.ts'
@@ -24,6 +25,8 @@ export interface AuthorizationRequest extends AuthorizationTarget {
   /** Resource servers that the tokens are for (RFC 8707). */
   resources?: readonly string[]
   authentication: AuthenticationRequest
+  /** Claims that the user is asked for one by one (OpenID Connect Core section 5.5); left out where there are none. */
+  individualClaims?: readonly string[]
   /** RFC 9449 section 10: thumbprint of the key that must redeem the code. */
   jkt?: string
 }
@@ -76,14 +79,20 @@ export function authorizationRequest(
   if (jkt !== undefined && !/^[A-Za-z0-9_-]{43}$/.test(jkt))
     throw new OAuthError('invalid_request', 'dpop_jkt is not a SHA-256 thumbprint')
   const resources = requestedResources(parameters.resource, client)
+  const scopes = narrowScopes(parameters.scope, client.metadata.scopes)
+  const authentication = authenticationRequest(client, parameters)
+  // They come with a code of OpenID Connect alone.
+  const isAnswered = grantType === 'authorization_code' && scopes.includes('openid')
+  const claims = isAnswered ? individualClaims(authentication.claims, scopes, client.metadata.scopes) : []
   return {
     clientId: client.clientId,
     ...target,
     grantType,
-    scopes: narrowScopes(parameters.scope, client.metadata.scopes),
+    scopes,
     codeChallenge: grantType === 'authorization_code' ? codeChallenge(client, parameters) : null,
     ...(resources && { resources }),
-    authentication: authenticationRequest(client, parameters),
+    authentication,
+    ...(claims.length > 0 && { individualClaims: claims }),
     ...(jkt !== undefined && { jkt }),
   }
 }

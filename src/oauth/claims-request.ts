@@ -1,6 +1,7 @@
 /** The `claims` parameter: OpenID Connect Core section 5.5. */
 import { OAuthError } from './errors.ts'
 import { isText } from './text.ts'
+import { claimNames, scopeOfClaim } from './user-claims.ts'
 
 /** A wish for one claim, without the values: those may name a person, and are not stored. */
 type WantedClaim = null | { essential: true }
@@ -79,6 +80,22 @@ export function parseClaims(text: string): ClaimsRequest {
     request.claims[place] = wanted
   }
   return request
+}
+
+/**
+ * The claims that are asked for one by one: no scope of the request opens them, but one of the client's could. What the
+ * administrator opens to no request of the client is not had by naming it.
+ */
+export function individualClaims(
+  claims: WantedClaims | undefined,
+  scopes: readonly string[],
+  clientScopes: readonly string[],
+): string[] {
+  const names = Object.values(claims ?? {}).flatMap((wanted) => Object.keys(wanted))
+  return claimNames.filter((name) => {
+    const scope = scopeOfClaim(name)!
+    return names.includes(name) && !scopes.includes(scope) && clientScopes.includes(scope)
+  })
 }
 
 function noteDemand(

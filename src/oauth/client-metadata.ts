@@ -48,6 +48,10 @@ export interface ClientMetadata {
   applicationType?: 'web' | 'native'
   /** OpenID Connect Registration section 2. */
   idTokenAlgorithm?: SigningAlgorithm
+  /** The UserInfo answer is a JWT of this algorithm; left out, it is JSON. */
+  userinfoAlgorithm?: SigningAlgorithm
+  /** Whether what scopes open stands in ID tokens too, for clients that look nowhere else (Core section 5.4). */
+  claimsInIdToken?: boolean
   defaultMaxAgeSeconds?: number
   requireAuthTime?: boolean
   /** OpenID Connect RP-Initiated Logout section 3.1, Back-Channel Logout section 2.2. */
@@ -134,12 +138,17 @@ const grantTypeList: Reader<string[]> = (value, where) => {
   return wrong === undefined ? types : fail(where, `"${wrong}" is not one of ${grantTypes.join(', ')}`)
 }
 
-const seconds: Reader<number> = (value, where) => {
-  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
-  return Number.isInteger(number) && (number as number) >= 1 && (number as number) <= longestValiditySeconds
-    ? (number as number)
-    : fail(where, `whole seconds from 1 to ${longestValiditySeconds} are expected`)
-}
+const secondsFrom =
+  (least: number): Reader<number> =>
+  (value, where) => {
+    const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+    return Number.isInteger(number) &&
+      (number as number) >= least &&
+      (number as number) <= longestValiditySeconds
+      ? (number as number)
+      : fail(where, `whole seconds from ${least} to ${longestValiditySeconds} are expected`)
+  }
+const seconds = secondsFrom(1)
 
 const textMap: Reader<Record<string, string>> = (value, where) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -163,6 +172,7 @@ const oneOf =
     values.includes(value as T) ? (value as T) : fail(where, `one of ${values.join(', ')} is expected`)
 
 const truth = oneOf(true, false)
+const signingAlgorithm = oneOf<SigningAlgorithm>('ES256', 'RS256', 'EdDSA')
 
 /** An address that this server or a browser will open: https, or http on this machine while developing. */
 const webAddress: Reader<string> = (value, where) => {
@@ -241,6 +251,7 @@ const furtherMembers: Readonly<Record<string, Member>> = {
   additionalInformation: { to: 'additionalInformation', read: textMap },
   accessTokenFormat: { to: 'accessTokenFormat', read: oneOf('opaque', 'jwt') },
   redirectUriMatching: { to: 'redirectUriMatching', read: oneOf('exact', 'prefix') },
+  claimsInIdToken: { to: 'claimsInIdToken', read: truth },
 }
 
 const ownMembers: Readonly<Record<string, Member>> = {
@@ -268,8 +279,9 @@ const registrationMembers: Readonly<Record<string, Member>> = {
   jwks_uri: { to: 'jwksUri', read: webAddress },
   dpop_bound_access_tokens: { to: 'dpopBound', read: truth },
   require_pushed_authorization_requests: { to: 'pushedRequestsOnly', read: truth },
-  id_token_signed_response_alg: { to: 'idTokenAlgorithm', read: oneOf('ES256', 'RS256', 'EdDSA') },
-  default_max_age: { to: 'defaultMaxAgeSeconds', read: seconds },
+  id_token_signed_response_alg: { to: 'idTokenAlgorithm', read: signingAlgorithm },
+  userinfo_signed_response_alg: { to: 'userinfoAlgorithm', read: signingAlgorithm },
+  default_max_age: { to: 'defaultMaxAgeSeconds', read: secondsFrom(0) },
   require_auth_time: { to: 'requireAuthTime', read: truth },
   post_logout_redirect_uris: { to: 'postLogoutRedirectUris', read: redirectList },
   backchannel_logout_uri: { to: 'backchannelLogoutUri', read: webAddress },

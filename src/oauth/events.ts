@@ -162,7 +162,14 @@ interface EventFields {
   /** The outcome of a back-channel logout, once there is nothing more to try. */
   'logout.delivered': { clientId: string }
   'logout.failed': { clientId: string; attempts: number }
-  'consent.given': { subject: string; clientId: string; clientVersion: number; scopes: string[] }
+  'consent.given': {
+    subject: string
+    clientId: string
+    clientVersion: number
+    scopes: string[]
+    /** Claims that the user approved one by one, without a scope that opens them. */
+    claims?: string[]
+  }
   'code.issued': {
     codeHash: string
     clientId: string
@@ -188,6 +195,8 @@ interface EventFields {
     claims?: Record<string, unknown>
     /** `dpop_jkt`: thumbprint of the key that must redeem the code (RFC 9449 section 10). */
     jkt?: string
+    /** Those of `claims` that are given though no scope opens them: the user, or the administrator, approved each. */
+    approvedClaims?: string[]
   }
   'code.redeemed': Record<never, never>
   'token.issued': {
@@ -374,7 +383,7 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
   'session.ended': { code: 49, fields: ['reason'] },
   'logout.delivered': { code: 50, fields: ['clientId'] },
   'logout.failed': { code: 51, fields: ['clientId', 'attempts'] },
-  'consent.given': { code: 64, fields: ['subject', 'clientId', 'clientVersion', 'scopes'] },
+  'consent.given': { code: 64, fields: ['subject', 'clientId', 'clientVersion', 'scopes', 'claims?'] },
   'code.issued': {
     code: 80,
     fields: [
@@ -395,6 +404,7 @@ export const eventLayouts: Readonly<Record<EventType, EventLayout>> = {
       'amr?',
       'claims?',
       'jkt:hash?',
+      'approvedClaims?',
     ],
   },
   'code.redeemed': { code: 81, fields: [] },

@@ -34,6 +34,7 @@ export interface Grant {
     claims?: Record<string, unknown>
     /** Thumbprint of the key that must redeem it (RFC 9449 section 10). */
     jkt?: string
+    approvedClaims?: string[]
   } | null
   /** The live access token; the one before ended when this one was issued. */
   access: {
@@ -90,6 +91,7 @@ function codeOf(event: EventOf<'code.issued'>): NonNullable<Grant['code']> {
   if (event.resources !== undefined) code.resources = event.resources
   if (event.claims !== undefined) code.claims = event.claims
   if (event.jkt !== undefined) code.jkt = event.jkt
+  if (event.approvedClaims !== undefined) code.approvedClaims = event.approvedClaims
   return code
 }
 
@@ -215,6 +217,7 @@ export const ownerFacts = ({ subject, session, authentication, actor, code }: Gr
   ...(authentication && { authentication }),
   ...(actor && { actor }),
   ...(code?.claims && { claims: code.claims }),
+  ...(code?.approvedClaims && { approvedClaims: code.approvedClaims }),
 })
 
 /** The end of a grant that nobody had to sign for. */

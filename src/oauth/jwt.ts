@@ -8,7 +8,7 @@ import type { SigningKey } from './signing-key.ts'
 import { hashToken, isToken } from './token-format.ts'
 import type { User } from './user.ts'
 import { claimsOfUser } from './user.ts'
-import { claimsOfScopes } from './user-claims.ts'
+import { openClaims, scopeOfClaim } from './user-claims.ts'
 
 export interface VerifiedJwt {
   /** The key that signed it, as it is now. */
@@ -114,12 +114,14 @@ export function idTokenClaims(
   algorithm: SigningAlgorithm,
   { issuer, nowSeconds }: { issuer: string; nowSeconds: number },
 ): Record<string, unknown> {
-  const { nonce, session, scopes, claims } = issued
+  const { nonce, session, scopes, claims, approvedClaims } = issued
   const asked = Object.keys((claims?.id_token as Record<string, unknown> | undefined) ?? {})
-  // What the user has not opened by a scope is not had by naming it.
-  const open = user ? Object.entries(claimsOfScopes(claimsOfUser(user), scopes)) : []
+  const { claimsInIdToken } = client.metadata
+  const isMeant = (name: string) =>
+    asked.includes(name) || (claimsInIdToken === true && scopes.includes(scopeOfClaim(name) ?? ''))
+  const open = user ? Object.entries(openClaims(claimsOfUser(user), scopes, approvedClaims)) : []
   return {
-    ...Object.fromEntries(open.filter(([name]) => asked.includes(name))),
+    ...Object.fromEntries(open.filter(([name]) => isMeant(name))),
     iss: issuer,
     sub: issued.subject,
     aud: client.clientId,

@@ -175,8 +175,18 @@ export function areUserClaims(value: unknown): value is UserClaims {
   }
 }
 
-/** Those of the claims that the scopes open. */
-export function claimsOfScopes(claims: UserClaims, scopes: readonly string[]): UserClaims {
+/** The scope that opens a claim; undefined for a name that is none of a claim here. */
+export const scopeOfClaim = (name: string): string | undefined =>
+  Object.hasOwn(claimTable, name) ? claimTable[name as keyof UserClaims].scope : undefined
+
+/** Those of the claims that the scopes open, and those that the user approved one by one. */
+export function openClaims(
+  claims: UserClaims,
+  scopes: readonly string[],
+  approved: readonly string[] = [],
+): UserClaims {
   const entries = Object.entries(claims) as [keyof UserClaims, unknown][]
-  return Object.fromEntries(entries.filter(([name]) => scopes.includes(claimTable[name]?.scope)))
+  return Object.fromEntries(
+    entries.filter(([name]) => scopes.includes(claimTable[name]?.scope) || approved.includes(name)),
+  )
 }

@@ -99,7 +99,7 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
     'amr?',
     'continues?',
   ]),
-  consent: flat(['clientVersion', 'scopes']),
+  consent: flat(['clientVersion', 'scopes', 'claims?']),
   grant: flat(
     [
       'clientId',
@@ -131,6 +131,7 @@ export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } 
         'resources?',
         'claims?',
         'jkt:hash?',
+        'approvedClaims?',
       ),
       access: nested('hash:hash', 'scopes', 'issuedAtSeconds', 'expiresAtSeconds', 'resources?', 'jkt:hash?'),
       refresh: nested('hash:hash', 'expiresAtSeconds'),

@@ -12,14 +12,16 @@ import {
 import { describe, expect, test } from 'vitest'
 import { PrivateKeyFiles } from '../../src/authorization-server/private-key-files.ts'
 import { SigningKeys } from '../../src/authorization-server/signing-keys.ts'
+import type { SigningAlgorithm } from '../../src/oauth/client-metadata.ts'
 import { statusOf } from '../../src/oauth/signing-key.ts'
 import { openWorld, registerClient } from '../support/authorization.ts'
 import { temporaryFolder } from '../support/ledger.ts'
+import { sampleMetadata } from '../support/oauth.ts'
 
 const day = 86_400
 const secret = Buffer.alloc(32, 8)
 
-async function openKeys() {
+async function openKeys(algorithms: readonly SigningAlgorithm[] = ['ES256', 'EdDSA']) {
   const world = await openWorld()
   const folder = join(temporaryFolder(), 'keys')
   const open = (more: { secret?: Buffer } = {}) =>
@@ -28,7 +30,7 @@ async function openKeys() {
       models: world.models,
       files: new PrivateKeyFiles(folder, more.secret ?? secret),
       serverAddresses: ['server'],
-      schedule: { algorithms: ['ES256', 'EdDSA'], rotationSeconds: 90 * day, leadSeconds: day },
+      schedule: { algorithms, rotationSeconds: 90 * day, leadSeconds: day },
       accessSeconds: 3600,
       now: () => world.clock.nowMs,
     })
@@ -50,6 +52,15 @@ test('a client cannot be registered for an algorithm that the server does not si
   expect(world.models.load('client', 'client:other').state).toBeUndefined()
   const client = await registerClient(world, 'one', { idTokenAlgorithm: algorithms[0]! })
   expect(client.metadata.idTokenAlgorithm).toBe(algorithms[0])
+})
+
+test('Registration section 2: ID tokens are signed with RS256 unless the client registered another algorithm', async () => {
+  const of = async (...algorithms: SigningAlgorithm[]) => {
+    const { keys } = await openKeys(algorithms)
+    return [{}, { idTokenAlgorithm: 'EdDSA' as const }].map((more) => keys.algorithmFor(sampleMetadata(more)))
+  }
+  expect(await of('ES256', 'RS256', 'EdDSA')).toEqual(['RS256', 'EdDSA'])
+  expect(await of('ES256', 'EdDSA')).toEqual(['ES256', 'EdDSA'])
 })
 
 describe('keys of a server', () => {

@@ -1,12 +1,12 @@
 /** What scanners look for in every answer, whatever was asked: headers, no name of the software, no cache, no frame. */
+import type { InjectOptions } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type HttpRoutes, openRoutes } from '../support/http-routes.ts'
 import { asWeb, registerAll } from '../support/registrations.ts'
 
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
-type Asked = Parameters<HttpRoutes['http']['inject']>[0] & object
 
-const asked: Readonly<Record<string, [status: number, Asked]>> = {
+const asked: Readonly<Record<string, [status: number, InjectOptions]>> = {
   'an address that is not there': [404, { url: '/nothing' }],
   'the root': [404, { url: '/' }],
   'a path with a traversal': [404, { url: '/assets/../../etc/passwd' }],

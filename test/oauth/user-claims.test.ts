@@ -3,7 +3,7 @@ import { claimsOfUser } from '../../src/oauth/user.ts'
 import {
   areUserClaims,
   claimNames,
-  claimsOfScopes,
+  openClaims,
   parseUserClaims,
   type UserClaims,
 } from '../../src/oauth/user-claims.ts'
@@ -80,7 +80,7 @@ describe('OpenID Connect Core section 5.4: claims by scope', () => {
     ],
     [['profile'], claimNames.slice(0, 14)],
   ])('%j', (scopes, names) => {
-    expect(Object.keys(claimsOfScopes(jane, scopes))).toEqual(names)
+    expect(Object.keys(openClaims(jane, scopes))).toEqual(names)
   })
 
   test('the name for logging in is the preferred one, unless another was given', () => {

@@ -198,12 +198,10 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
   }),
   'logout.delivered': fc.record({ clientId: anyText }),
   'logout.failed': fc.record({ clientId: anyText, attempts: anySeconds }),
-  'consent.given': fc.record({
-    subject: anyText,
-    clientId: anyText,
-    clientVersion: anyVersion,
-    scopes: anyTexts,
-  }),
+  'consent.given': withOptional(
+    { subject: anyText, clientId: anyText, clientVersion: anyVersion, scopes: anyTexts },
+    { claims: anyTexts },
+  ),
   'code.issued': withOptional(
     {
       codeHash: anyHash,
@@ -217,7 +215,7 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
       codeChallenge: orNull(anyHash),
       expiresAtSeconds: anySeconds,
     },
-    { nonce: anyText, claims: anyObject, ...audience, ...authentication },
+    { nonce: anyText, claims: anyObject, approvedClaims: anyTexts, ...audience, ...authentication },
   ),
   'code.redeemed': fc.constant({}),
   'token.issued': withOptional(

@@ -1,3 +1,5 @@
+import { claimTexts } from './claim-texts.ts'
+import { type ClientLinks, clientLinks, clientLogo } from './client-links.ts'
 import { attributes, type Html, html } from './html.ts'
 import type { Language } from './language.ts'
 import { failureId, failureNotice, hiddenFields, name, page } from './layout.ts'
@@ -10,9 +12,12 @@ export interface ConsentPage {
   readonly clientName: string
   readonly clientId: string
   readonly description?: string | undefined
+  readonly links?: ClientLinks
   readonly redirectHost: string
   readonly username: string
   readonly scopes: readonly { readonly name: string; readonly description?: string | undefined }[]
+  /** Names of claims that are asked for one by one. */
+  readonly claims?: readonly string[]
   readonly error?: 'nothing_chosen' | 'expired' | 'unavailable' | undefined
   /** Further fields that the form sends back unchanged. */
   readonly hidden?: Readonly<Record<string, string>> | undefined
@@ -45,13 +50,30 @@ ${scopes.map((scope, index) => scopeChoice(scope, index, texts[language].scopes)
 </fieldset>`
 }
 
+/** Claims that no scope opens (OpenID Connect Core section 5.5), each with a box of its own. */
+function claimChoices(claims: readonly string[], language: Language): Html | undefined {
+  if (claims.length === 0) return undefined
+  const known = claimTexts[language]
+  const choice = (claim: string) => html`<li><label>
+<input type="checkbox" name="claim" value="${claim}" checked>
+<span><span class="title">${Object.hasOwn(known, claim) ? known[claim as keyof typeof known] : name(claim)}</span> <code>${claim}</code></span>
+</label></li>
+`
+  return html`<fieldset>
+<legend>${texts[language].consent.claims}</legend>
+<ul class="scopes">
+${claims.map(choice)}</ul>
+</fieldset>`
+}
+
 /** The approving button is the first of the form, so Enter on a ticked box approves what is ticked; nothing has the focus at first. */
 export function consentPage(options: ConsentPage): string {
-  const { language, error, description } = options
+  const { language, error, description, links = {} } = options
   const text = texts[language].consent
   const client = name(options.clientName)
   const content = html`<h1>${text.title}</h1>
 <p class="lead">${text.lead(client)}</p>
+${clientLogo(links)}
 ${failureNotice(error && texts[language].failures[error])}
 <dl class="facts">
 <dt>${text.account}</dt><dd>${name(options.username)}</dd>
@@ -60,8 +82,10 @@ ${failureNotice(error && texts[language].failures[error])}
 ${description !== undefined && html`<dt>${text.description}</dt><dd class="plain">${name(description)}</dd>`}
 <dt>${text.returnsTo}</dt><dd>${name(options.redirectHost)}</dd>
 </dl>
+${clientLinks(links, language)}
 <form method="post" action="${options.action}">
 ${hiddenFields({ ...options.hidden, _csrf: options.csrfToken })}${scopeChoices(options.scopes, language, error !== undefined)}
+${claimChoices(options.claims ?? [], language)}
 <p class="small">${text.warning(name(options.redirectHost))}</p>
 <div class="actions">
 <button type="submit" name="decision" value="approve">${text.approve}</button>

@@ -1,3 +1,4 @@
+import { type ClientLinks, clientLinks, clientLogo } from './client-links.ts'
 import { attributes, html } from './html.ts'
 import type { Language } from './language.ts'
 import { failureId, failureNotice, hiddenFields, name, page } from './layout.ts'
@@ -10,13 +11,14 @@ export interface LoginPage {
   /** Where to go on after the login; sent back as the hidden field `continue`. */
   readonly continueTo?: string | undefined
   readonly clientName?: string | undefined
+  readonly links?: ClientLinks | undefined
   readonly error?: 'credentials' | 'paused' | 'expired' | 'unavailable' | undefined
   readonly username?: string | undefined
 }
 
 /** A live region that is there when the page loads is often not read out; what the focused field is described by is. */
 export function loginPage(options: LoginPage): string {
-  const { language, clientName, error, username = '' } = options
+  const { language, clientName, links = {}, error, username = '' } = options
   const text = texts[language].login
   const shared = {
     required: true,
@@ -25,6 +27,7 @@ export function loginPage(options: LoginPage): string {
   }
   const content = html`<h1>${text.title}</h1>
 <p class="lead">${clientName === undefined ? text.lead : text.leadFor(name(clientName))}</p>
+${clientLogo(links)}
 ${failureNotice(error && texts[language].failures[error])}
 <form method="post" action="${options.action}">
 ${hiddenFields({ _csrf: options.csrfToken, continue: options.continueTo })}<div class="field">
@@ -41,6 +44,7 @@ ${hiddenFields({ _csrf: options.csrfToken, continue: options.continueTo })}<div 
   })}>
 </div>
 <div class="actions"><button type="submit">${text.submit}</button></div>
-</form>`
+</form>
+${clientLinks(links, language)}`
   return page({ language, title: text.title, failed: error !== undefined, footer: text.footer, content })
 }

@@ -107,6 +107,9 @@ legend { padding: 0; font-weight: 600; }
 .scopes code { color: var(--muted); }
 .scopes .about { display: block; color: var(--muted); font-size: .875rem; }
 a { color: var(--primary); }
+.logo { max-width: 100%; height: 3rem; }
+.links { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0 0 1rem; padding: 0; list-style: none; font-size: .875rem; }
+form + .links { margin: 1.5rem 0 0; }
 @media (max-width: 24rem) {
   .facts { grid-template-columns: 1fr; row-gap: 0; }
   .facts dd { grid-column: 1; }

@@ -31,10 +31,12 @@ export interface Texts {
     readonly scopes: string
     readonly scopesHint: string
     readonly noScopes: string
+    readonly claims: string
     readonly warning: (host: Html) => Html
     readonly approve: string
     readonly deny: string
   }
+  readonly client: Readonly<Record<'page' | 'policy' | 'terms', string>>
   readonly formPost: {
     readonly title: string
     readonly lead: (host: Html) => Html
@@ -56,7 +58,10 @@ export interface Texts {
     readonly denied: string
   }
   readonly scopes: Readonly<
-    Record<'read' | 'write' | 'openid' | 'profile' | 'email' | 'offline_access', ScopeText>
+    Record<
+      'read' | 'write' | 'openid' | 'profile' | 'email' | 'address' | 'phone' | 'offline_access',
+      ScopeText
+    >
   >
   readonly error: {
     readonly heading: string
@@ -127,11 +132,13 @@ const en: Texts = {
     scopes: 'It would be allowed to',
     scopesHint: 'Clear the box of anything you do not want to allow.',
     noScopes: 'It asks for no permission beyond knowing that you signed in.',
+    claims: 'It would learn',
     warning: (host) =>
       html`Whether you allow or deny, you go back to ${host}. Allow only if you came from there and trust it.`,
     approve: 'Allow',
     deny: 'Deny',
   },
+  client: { page: 'About the application', policy: 'Privacy policy', terms: 'Terms of service' },
   formPost: {
     title: 'Going back',
     lead: (host) => html`You are being taken back to ${host}.`,
@@ -159,6 +166,8 @@ const en: Texts = {
     openid: { title: 'Confirm who you are', about: 'Learn that it is you who signed in.' },
     profile: { title: 'See your profile', about: 'Your name and what else your profile shows.' },
     email: { title: 'See your e-mail address', about: 'Your address, and whether it has been confirmed.' },
+    address: { title: 'See your postal address', about: 'Where you live or want to be written to.' },
+    phone: { title: 'See your telephone number', about: 'Your number, and whether it has been confirmed.' },
     offline_access: {
       title: 'Keep access while you are away',
       about: 'Access stays until you or an administrator ends it.',
@@ -232,11 +241,13 @@ const ko: Texts = {
     scopes: '허용할 권한',
     scopesHint: '허용하지 않을 항목은 선택을 해제하세요.',
     noScopes: '로그인 여부를 확인하는 것 외에 다른 권한은 요청하지 않습니다.',
+    claims: '알려 줄 정보',
     warning: (host) =>
       html`허용하거나 거부하면 ${host} 주소로 돌아갑니다. 그곳에서 왔고 신뢰할 수 있는 경우에만 허용하세요.`,
     approve: '허용',
     deny: '거부',
   },
+  client: { page: '애플리케이션 소개', policy: '개인정보 처리방침', terms: '이용 약관' },
   formPost: {
     title: '돌아가는 중',
     lead: (host) => html`${host} 주소로 돌아갑니다.`,
@@ -264,6 +275,8 @@ const ko: Texts = {
     openid: { title: '본인 확인', about: '로그인한 사람이 회원님임을 확인합니다.' },
     profile: { title: '프로필 조회', about: '이름 등 프로필에 표시되는 정보를 봅니다.' },
     email: { title: '이메일 주소 조회', about: '이메일 주소와 그 확인 여부를 봅니다.' },
+    address: { title: '우편 주소 조회', about: '거주지 또는 우편물을 받을 주소를 봅니다.' },
+    phone: { title: '전화번호 조회', about: '전화번호와 그 확인 여부를 봅니다.' },
     offline_access: {
       title: '자리를 비운 동안에도 접근 유지',
       about: '회원님이나 관리자가 종료할 때까지 접근이 유지됩니다.',

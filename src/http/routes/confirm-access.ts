@@ -29,7 +29,7 @@ export function confirmAccessRoute(
     if (step.kind === 'redirect' || step.kind === 'post') return sendAnswer(request, reply, step, 303)
     const path = authorizePath(step.asked)
     if (step.kind === 'log in' || !live) return reply.redirect(path, 303)
-    const { client, redirectUri, scopes } = step
+    const { client, redirectUri, scopes, claims } = step
     const { name = client.clientId, description } = client.metadata
     const page = consentPage({
       language: languageOf(request, step.uiLocales),
@@ -38,12 +38,14 @@ export function confirmAccessRoute(
       clientName: name,
       clientId: client.clientId,
       ...(description !== undefined && { description }),
+      links: client.metadata,
       redirectHost: new URL(redirectUri).host || redirectUri,
       username: live.user.username ?? live.user.subject,
       scopes: scopes.map((scope) => ({ name: scope })),
+      claims,
       error,
     })
-    return sendPage(reply, page, { formTarget: redirectUri })
+    return sendPage(reply, page, { formTarget: redirectUri, image: client.metadata.logoUri })
   }
   app.get('/oauth/confirm_access', unsafe, async (request, reply) => {
     const asked = parameters(request.query)
@@ -65,7 +67,9 @@ export function confirmAccessRoute(
       context,
       asked,
       live,
-      decision === 'approve' ? { approved: true, scopes } : { approved: false },
+      decision === 'approve'
+        ? { approved: true, scopes, claims: listParameter(request.body, 'claim') }
+        : { approved: false },
     )
     return answer(request, reply, step, live)
   })

@@ -34,10 +34,11 @@ export function loginRoute(
       action: '/login',
       continueTo,
       clientName: client && (client.metadata.name ?? client.clientId),
+      links: client?.metadata,
       username: isUsername(hint) ? hint : undefined,
       ...failed,
     })
-    return sendPage(reply, page, { formTarget: redirectUri })
+    return sendPage(reply, page, { formTarget: redirectUri, image: client?.metadata.logoUri })
   }
 
   app.get('/login', (request, reply) =>

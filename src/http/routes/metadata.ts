@@ -20,7 +20,11 @@ export function metadataRoute(app: FastifyInstance, { settings, keys }: Authoriz
       allowEveryOrigin(reply)
         .header('cache-control', 'public, max-age=300')
         .removeHeader('pragma')
-        .send({ ...metadata(settings), id_token_signing_alg_values_supported: keys.algorithms }),
+        .send({
+          ...metadata(settings),
+          id_token_signing_alg_values_supported: keys.algorithms,
+          userinfo_signing_alg_values_supported: keys.algorithms,
+        }),
     )
 }
 

@@ -6,8 +6,8 @@ import { lookUpToken } from '../../authorization-server/introspect.ts'
 import { OAuthError, wireDescription } from '../../oauth/errors.ts'
 import type { LiveToken } from '../../oauth/introspection.ts'
 import { claimsOfUser } from '../../oauth/user.ts'
-import { claimsOfScopes } from '../../oauth/user-claims.ts'
-import { allowClientOrigin, preflightRoute } from '../cross-origin.ts'
+import { openClaims } from '../../oauth/user-claims.ts'
+import { allowClientOrigin, allowEveryOrigin, preflightRoute } from '../cross-origin.ts'
 import { provenKey } from '../dpop-proof.ts'
 import { type Parameters, parameters } from '../parameters.ts'
 
@@ -16,10 +16,18 @@ const path = '/oauth/userinfo'
 export function userinfoRoute(app: FastifyInstance, context: AuthorizationContext): void {
   const answer = async (request: FastifyRequest, reply: FastifyReply, form: Parameters) => {
     try {
-      const { scopes, grant, user } = await usedToken(context, request, reply, form)
+      const { scopes, grant, user, client } = await usedToken(context, request, reply, form)
       if (!scopes.includes('openid') || grant.subject === null || !user)
         throw new OAuthError('insufficient_scope', 'the token was not issued with the scope openid')
-      return { sub: grant.subject, ...claimsOfScopes(claimsOfUser(user), scopes) }
+      const { claims: asked, approvedClaims = [] } = grant.code ?? {}
+      const approved = approvedClaims.filter((name) => Object.hasOwn(asked?.userinfo ?? {}, name))
+      const claims = { sub: grant.subject, ...openClaims(claimsOfUser(user), scopes, approved) }
+      const { userinfoAlgorithm } = client.metadata
+      if (userinfoAlgorithm === undefined) return claims
+      // Section 5.3.2: signed, it says who it is from and for.
+      const { keys, settings } = context
+      const signed = { iss: settings.issuer, aud: client.clientId, ...claims }
+      return reply.type('application/jwt').send(await keys.sign('JWT', signed, userinfoAlgorithm))
     } catch (error) {
       if (error instanceof OAuthError) reply.header('www-authenticate', challenge(error, request))
       throw error
@@ -55,6 +63,8 @@ async function usedToken(
   const { token, scheme } = presented(request, form)
   const live = await lookUpToken(context, token)
   if (live) allowClientOrigin(request, reply, live.client)
+  // Whose pages the token was for is not known any more, and that it is dead tells them nothing.
+  else allowEveryOrigin(reply).header('access-control-expose-headers', 'WWW-Authenticate')
   if (live?.kind !== 'access') throw new OAuthError('invalid_token', 'the access token is not live')
   const bound = live.grant.access?.jkt
   if (bound === undefined) {

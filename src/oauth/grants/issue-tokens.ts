@@ -20,6 +20,7 @@ export interface NewTokens {
   jkt?: string | undefined
   nonce?: string | undefined
   claims?: Record<string, unknown> | undefined
+  approvedClaims?: readonly string[] | undefined
   actor?: Record<string, unknown> | undefined
   /** The grant whose token was exchanged for these. */
   parent?: string | undefined
@@ -37,7 +38,7 @@ function present<T extends object>(values: T): { [K in keyof T]?: NonNullable<T[
  */
 export function issueTokens(tokens: NewTokens, isRecorded = false): { event: Event; answer: IssuedTokens } {
   const { grantType, client, scopes, access, refresh, lifetimes, nowMs, subject } = tokens
-  const { session, authentication, resources, jkt, nonce, claims, actor, parent } = tokens
+  const { session, authentication, resources, jkt, nonce, claims, approvedClaims, actor, parent } = tokens
   const nowSeconds = Math.floor(nowMs / 1000)
   const bound = present({ resources: resources && [...resources], jkt })
   const owner = isRecorded
@@ -73,7 +74,7 @@ export function issueTokens(tokens: NewTokens, isRecorded = false): { event: Eve
       expiresAtSeconds: nowSeconds + lifetimes.accessSeconds,
       subject,
       ...bound,
-      ...present({ refresh, session, authentication, nonce, claims, actor }),
+      ...present({ refresh, session, authentication, nonce, claims, approvedClaims, actor }),
     },
   }
 }

@@ -48,6 +48,7 @@ export interface IssuedTokens {
   jkt?: string
   nonce?: string
   claims?: Record<string, unknown>
+  approvedClaims?: readonly string[]
   actor?: Record<string, unknown>
 }
 

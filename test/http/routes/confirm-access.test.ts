@@ -60,6 +60,32 @@ describe('RFC 6749 section 3.1: the resource owner decides', () => {
     expect(page.headers['content-security-policy']).toContain("form-action 'self' https:;")
   })
 
+  test('RFC 7591 section 2: "SHOULD display" logo, policy and terms of the client, at the login too', async () => {
+    clientId = `${clientId}-shown`
+    await registerClient(routes.administrator, {
+      client_id: clientId,
+      client_secret: web.clientSecret,
+      redirect_uris: [callback],
+      scope: 'read',
+      client_uri: 'https://web.example/about',
+      logo_uri: 'https://cdn.example:8443/logo.png?size=1&dark',
+      policy_uri: 'https://web.example/privacy',
+      tos_uri: 'https://web.example/terms',
+    })
+    const login = await agent.open(request({ scope: 'read' }))
+    const consent = await agent.follow(await agent.submit(login, { username: user.username, password }))
+    for (const page of [login, consent]) {
+      expect(page.body).toContain('<img class="logo" src="https://cdn.example:8443/logo.png?size=1&amp;dark"')
+      for (const path of ['about', 'privacy', 'terms'])
+        expect(page.body).toContain(
+          `<a href="https://web.example/${path}" target="_blank" rel="noopener noreferrer">`,
+        )
+      expect(page.headers['content-security-policy']).toContain(
+        "img-src 'self' https://cdn.example:8443 data:;",
+      )
+    }
+  })
+
   test('allows all, or less', async () => {
     const all = await agent.submit(await consentPage(), { decision: 'approve' })
     expect(all.statusCode).toBe(303)

@@ -1,0 +1,48 @@
+import type { UserClaims } from '../../oauth/user-claims.ts'
+import type { Language } from './language.ts'
+
+/** What a claim tells of a person, for those that are asked for one by one (OpenID Connect Core sections 5.1 and 5.5). */
+export const claimTexts: Readonly<Record<Language, Readonly<Record<keyof UserClaims, string>>>> = {
+  en: {
+    name: 'Your full name',
+    given_name: 'Your given name',
+    family_name: 'Your family name',
+    middle_name: 'Your middle name',
+    nickname: 'Your nickname',
+    preferred_username: 'Your username',
+    profile: 'The address of your profile page',
+    picture: 'Your picture',
+    website: 'The address of your website',
+    gender: 'Your gender',
+    birthdate: 'Your date of birth',
+    zoneinfo: 'Your time zone',
+    locale: 'Your language and region',
+    updated_at: 'When your details were last changed',
+    email: 'Your e-mail address',
+    email_verified: 'Whether your e-mail address has been confirmed',
+    address: 'Your postal address',
+    phone_number: 'Your telephone number',
+    phone_number_verified: 'Whether your telephone number has been confirmed',
+  },
+  ko: {
+    name: '전체 이름',
+    given_name: '이름',
+    family_name: '성',
+    middle_name: '중간 이름',
+    nickname: '별명',
+    preferred_username: '사용자 이름',
+    profile: '프로필 페이지 주소',
+    picture: '사진',
+    website: '웹사이트 주소',
+    gender: '성별',
+    birthdate: '생년월일',
+    zoneinfo: '시간대',
+    locale: '언어와 지역',
+    updated_at: '정보가 마지막으로 변경된 시각',
+    email: '이메일 주소',
+    email_verified: '이메일 주소 확인 여부',
+    address: '우편 주소',
+    phone_number: '전화번호',
+    phone_number_verified: '전화번호 확인 여부',
+  },
+}
