@@ -11,6 +11,7 @@ import { rebuildRows } from '../src/audit/rebuild.ts'
 import { foldStates } from '../src/audit/state-fold.ts'
 import { StreamStates } from '../src/audit/stream-states.ts'
 import { verifyLedger } from '../src/audit/verify.ts'
+import { auditThreads } from '../src/audit-thread.ts'
 import { verifyMessage } from '../src/chain/message.ts'
 import { homePaths } from '../src/config/home.ts'
 import { rangeOf } from '../src/ledger/layout.ts'
@@ -127,12 +128,17 @@ async function readAndHash(directory: string): Promise<void> {
   }
 }
 
-async function verify(directory: string, rows: boolean, hashThread: boolean): Promise<void> {
+async function verify(directory: string, rows: boolean, isThreaded: boolean): Promise<void> {
   const storage = await openStorage(directory)
+  const threads = isThreaded ? auditThreads({ ledger: directory, segments: `${directory}.none` }) : undefined
   try {
     const verifySignature = (address: string, text: string, signature: string) =>
       verifyMessage(text, address, signature)
-    const { ok, faults } = await verifyLedger(storage, { verifyMessage: verifySignature, rows, hashThread })
+    const { ok, faults } = await verifyLedger(storage, {
+      verifyMessage: verifySignature,
+      rows,
+      ...(threads && { threads }),
+    })
     if (!ok) throw new Error(`the log does not hold: ${JSON.stringify(faults[0])}`)
   } finally {
     await storage.close()

@@ -221,7 +221,7 @@ async function main(): Promise<App> {
         timeoutMs: loaded.settings.coinstack.timeoutMs,
         environment: {},
       }),
-      segments: paths.segments,
+      paths,
     })
     if (!result.ok) throw new Error(verificationText(result))
     return [verificationText(result).split('\n')[0]!, result]

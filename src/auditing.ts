@@ -6,6 +6,7 @@ import type { SavedCheckpoint } from './audit/checkpoint-check.ts'
 import { type RebuiltRows, rebuildRows } from './audit/rebuild.ts'
 import { restoreBackup } from './audit/restore.ts'
 import { type Verification, verifyLedger } from './audit/verify.ts'
+import { auditThreads } from './audit-thread.ts'
 import { verifyMessage } from './chain/message.ts'
 import type { ChainClient } from './chain/types.ts'
 import type { HomePaths } from './config/home.ts'
@@ -20,22 +21,28 @@ export interface AuditOptions {
   chain?: ChainClient | undefined
   /** Checkpoints that somebody saved: today's log must begin with the log of each. */
   saved?: readonly SavedCheckpoint[]
-  /** The folder of older events, which is read by this process also where the server runs. */
-  segments: string
+  /** The folder of older events is read by this process also where the server runs. */
+  paths: HomePaths
   onProgress?: (done: number, total: number) => void
 }
 
 /** Verifies the whole log of a server, running or stopped, in this process. */
 export function verifyHistory(connection: Connection, options: AuditOptions): Promise<Verification> {
-  const { trusted, chain, saved, segments, onProgress } = options
+  const { trusted, chain, saved, paths, onProgress } = options
+  const threads = auditThreads(
+    connection.isRunning
+      ? { controlSocket: paths.controlSocket }
+      : { ledger: paths.ledger, segments: paths.segments },
+  )
   return verifyLedger(connection.reader, {
     verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     trusted,
     // A running server goes on writing its read models while they would be compared.
     rows: !connection.isRunning,
-    segments: { folder: segments, list: () => connection.operations.segments({}) },
+    segments: { folder: paths.segments, list: () => connection.operations.segments({}) },
     ...(chain && { chain }),
     ...(saved && { savedCheckpoints: saved }),
+    ...(threads && { threads }),
     ...(onProgress && { onProgress }),
   })
 }
@@ -66,11 +73,13 @@ export async function rebuildReadModels(
     throw new ControlError('already_running', 'a running server needs its read models: stop it first')
   const storage = await openSegmentedStorage(paths.ledger, paths.segments)
   const registrations = () => storage.segments.list.map(({ registration }) => registration)
+  const threads = auditThreads({ ledger: paths.ledger, segments: paths.segments })
   try {
     const { ok, faults } = await verifyLedger(storage, {
       verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
       mostFaults: 1,
       segments: { folder: paths.segments, list: async () => registrations() },
+      ...(threads && { threads }),
       ...(onProgress && { onProgress }),
     })
     const [fault] = faults

@@ -61,7 +61,7 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
         chain:
           endpoint === undefined ? undefined : nodeClient({ endpoint, timeoutMs, environment: process.env }),
         saved,
-        segments: paths.segments,
+        paths,
         onProgress: (done, total) => {
           const rate = Math.round(done / Math.max((this.now() - started) / 1000, 0.001))
           progress.update(`verified ${done} of ${total} events, ${rate} a second`)

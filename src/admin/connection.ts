@@ -69,7 +69,8 @@ async function callOperation(
   throw new ControlError(code ?? 'unavailable', message ?? 'the server failed')
 }
 
-const remoteReader = (path: string, salvages = false): StorageReader => ({
+/** Stored entries of the server that listens on this socket. */
+export const remoteReader = (path: string, salvages = false): StorageReader => ({
   ...(!salvages && { salvage: remoteReader(path, true) }),
   async get(key) {
     const answer = await send(path, 'GET', `/entry?key=${key.toString('hex')}${salvages ? '&salvage=1' : ''}`)

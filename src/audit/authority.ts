@@ -61,6 +61,10 @@ export const knownThrough = (
       it.administratorAddress === server.administratorAddress,
   )?.serverAddress
 
+/** Whether what the event is worth depends on who had which keys when it was appended. */
+export const isJudgedInOrder = (event: Event): boolean =>
+  event.type === 'server.opened' || isAdministration(event) || isEnrolment(event)
+
 export class Authority {
   readonly #verifyMessage: VerifyMessage
   readonly #trusted: Trusted

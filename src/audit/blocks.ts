@@ -1,7 +1,6 @@
 /** The log in blocks of one level-0 tile: records, side records and leaf hashes, read once and side by side. */
 import { decodePosition, eventKey, rangeOf, sideKey, tileKey } from '../ledger/layout.ts'
 import type { StorageReader } from '../ledger/storage.ts'
-import type { Hash } from '../tree/hash.ts'
 import { TILE_WIDTH } from '../tree/tiles.ts'
 import { EntryCursor } from './entry-cursor.ts'
 
@@ -17,8 +16,6 @@ export interface Block {
   isCut: boolean
   /** Entries on the way to it under keys of no form that there is, in words. */
   strange: readonly string[]
-  /** Leaf hashes of the records, where they are computed elsewhere. */
-  leaves?: Promise<(Hash | undefined)[]>
 }
 
 /** Entries of one kind, by their number; those of strange keys are noted and passed over. */
@@ -86,13 +83,18 @@ export class Blocks {
   readonly #sides: Lane
   readonly #tiles: Lane
   readonly #size: number
+  readonly #from: number
   readonly #strange: string[] = []
 
-  constructor(reader: StorageReader, size: number) {
+  /** @param from where a block begins: what lies before it is passed over */
+  constructor(reader: StorageReader, size: number, from = 0) {
     this.#size = size
-    this.#records = new Lane(reader, rangeOf('event'), eventKey(0).length, this.#strange)
-    this.#sides = new Lane(reader, rangeOf('side'), sideKey(0).length, this.#strange)
-    const tiles = { gte: tileKey(0, 0), lt: tileKey(1, 0) }
+    this.#from = from
+    const behind = (kind: 'event' | 'side', key: Buffer) =>
+      from === 0 ? rangeOf(kind) : { ...rangeOf(kind), gte: key }
+    this.#records = new Lane(reader, behind('event', eventKey(from)), eventKey(0).length, this.#strange)
+    this.#sides = new Lane(reader, behind('side', sideKey(from)), sideKey(0).length, this.#strange)
+    const tiles = { gte: tileKey(0, from / TILE_WIDTH), lt: tileKey(1, 0) }
     this.#tiles = new Lane(reader, tiles, tileKey(0, 0).length, this.#strange)
   }
 
@@ -100,7 +102,7 @@ export class Blocks {
   async *[Symbol.asyncIterator](): AsyncGenerator<Block> {
     const lanes = [this.#records, this.#sides, this.#tiles]
     for (const lane of lanes) await lane.next()
-    for (let start = 0; start < this.#size; start += TILE_WIDTH) {
+    for (let start = this.#from; start < this.#size; start += TILE_WIDTH) {
       const end = Math.min(start + TILE_WIDTH, this.#size)
       const records = new Array<Buffer | undefined>(end - start)
       const sides = new Array<Buffer | undefined>(end - start)

@@ -63,12 +63,12 @@ export const printable = (text: string): string => text.replace(/\p{Cc}/gu, '\uf
 
 /** Collects the first `most` faults and knows whether there were more. */
 export class Faults {
-  readonly #most: number
+  readonly most: number
   readonly #found: Fault[] = []
   #hasMore = false
 
   constructor(most: number) {
-    this.#most = most
+    this.most = most
   }
 
   add(position: number | null, kind: FaultKind, detail: string = faultKinds[kind]): void {
@@ -82,7 +82,7 @@ export class Faults {
 
   /** Looking closer would add nothing. */
   get isFull(): boolean {
-    return this.#found.length >= this.#most
+    return this.#found.length >= this.most
   }
 
   get hasMore(): boolean {

@@ -6,9 +6,10 @@ import { decodePosition, encodePosition, rangeOf, streamKey } from '../ledger/la
 import { readRecords } from '../ledger/reader.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
-import { bucketOf, type Comparison, EntryComparison } from './entry-comparison.ts'
+import { bucketOf, EntryComparison } from './entry-comparison.ts'
 import { listsOf } from './entry-cursor.ts'
 import type { Faults } from './fault.ts'
+import { isIndexEntry } from './index-scan.ts'
 
 interface Gap {
   position: number
@@ -24,30 +25,18 @@ export class IndexCheck {
   readonly #faults: Faults
   readonly #isDamaged: (position: number) => boolean
   readonly #size: number
-  readonly #comparison: Comparison
+  readonly #comparison = new EntryComparison()
   readonly #gaps: Gap[] = []
 
-  constructor(
-    reader: StorageReader,
-    faults: Faults,
-    size: number,
-    isDamaged: (position: number) => boolean,
-    comparison: Comparison = new EntryComparison(),
-  ) {
+  constructor(reader: StorageReader, faults: Faults, size: number, isDamaged: (position: number) => boolean) {
     this.#reader = reader
     this.#faults = faults
     this.#size = size
     this.#isDamaged = isDamaged
-    this.#comparison = comparison
-  }
-
-  /** Where what was expected is still on its way: to be waited for now and then. */
-  relieved(): Promise<void> | undefined {
-    return this.#comparison.relieved?.()
   }
 
   /** Takes a record that is in order. */
-  expect(stream: string, version: number, position: number): void {
+  expect(_: Buffer, stream: string, version: number, position: number): void {
     this.#comparison.expect(streamKey(stream, version), encodePosition(position))
   }
 
@@ -61,7 +50,7 @@ export class IndexCheck {
         `the stream index names ${described(newest.key)}, ` +
           `position ${newest.position}, behind the end of the log`,
       )
-    const differing = await this.#comparison.differing()
+    const differing = this.#comparison.differing()
     // Streams with a fault that explains their gaps.
     const blamed = new Set<string>()
     if (differing.size > 0 && !this.#faults.isFull) await this.#name(differing, blamed)
@@ -85,7 +74,6 @@ export class IndexCheck {
         if (position < this.#size) this.#comparison.found(key, value)
         else if (!newest || position > newest.position) newest = before
       }
-      await this.relieved()
     }
     return newest
   }
@@ -152,9 +140,6 @@ export class IndexCheck {
 const streamOfKey = (key: Buffer) => key.toString('utf8', 1, key.length - versionBytes - 1)
 const versionOfKey = (key: Buffer) => key.readUInt32BE(key.length - versionBytes)
 const described = (key: Buffer) => `version ${versionOfKey(key)} of stream ${streamOfKey(key)}`
-
-const isIndexEntry = (key: Buffer, value: Buffer): boolean =>
-  key.length > versionBytes + 2 && key[key.length - versionBytes - 1] === 0 && value.length === 8
 
 function tryDecode(bytes: Buffer) {
   try {

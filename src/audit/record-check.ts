@@ -7,18 +7,21 @@ import { sameHash } from '../tree/hash.ts'
 import type { Authority } from './authority.ts'
 import type { ErasureCheck } from './erasure-check.ts'
 import type { Faults } from './fault.ts'
-import type { IndexCheck } from './index-check.ts'
 import { brokenLaw, groundless, groundOf, misplacement, type Reference, referencesOf } from './laws.ts'
 import type { RowCheck } from './row-check.ts'
 import { type StateBefore, type StreamStates, unknownState } from './stream-states.ts'
 
 export interface RecordChecks {
-  authority: Authority
-  index: IndexCheck
+  /** Takes each record with its name, to be compared with the stream index. */
+  index: { expect(record: Buffer, stream: string, version: number, position: number): void }
   states: StreamStates
-  erasures: ErasureCheck
+  /** Events that are checked elsewhere. */
+  isLeftOut?: (recorded: Recorded) => boolean
+  /** Both only where all events of the log are checked in order. */
+  authority?: Authority
+  erasures?: ErasureCheck
   /** Left out where read models are not compared. */
-  rows: RowCheck | undefined
+  rows?: RowCheck | undefined
 }
 
 const saltBytes = 32
@@ -44,6 +47,17 @@ export class RecordCheck {
     return this.#hasAlteredSides
   }
 
+  /** Of the newest event so far. */
+  get lastTimeMs(): number {
+    return this.#lastTimeMs
+  }
+
+  /** Passes over events that were checked elsewhere. */
+  goOn({ lastTimeMs, erased }: { lastTimeMs: number; erased: number }): void {
+    this.#lastTimeMs = lastTimeMs
+    this.#erased += erased
+  }
+
   /** @returns false where nothing can be read from the record; a promise only where the store is asked */
   check(position: number, bytes: Buffer, side: Buffer | undefined): boolean | Promise<boolean> {
     const record = this.#decode(position, bytes)
@@ -62,9 +76,11 @@ export class RecordCheck {
       return false
     }
     this.#checkTime(position, timeMs)
-    this.#checks.index.expect(stream, version, position)
     const recorded: Recorded = { position, timeMs, stream, version, event }
-    this.#checks.authority.check(recorded, commitment)
+    if (this.#checks.isLeftOut?.(recorded)) return true
+    if (commitment && !side) this.#erased++
+    this.#checks.index.expect(bytes, stream, version, position)
+    this.#checks.authority?.check(recorded, commitment)
     return this.#checkProtocol(recorded) ?? true
   }
 
@@ -92,10 +108,7 @@ export class RecordCheck {
       if (side) this.#faults.add(position, 'side_unexpected')
       return undefined
     }
-    if (!side) {
-      this.#erased++
-      return undefined
-    }
+    if (!side) return undefined
     if (side.length >= saltBytes && sameHash(hash('sha256', side, 'buffer'), commitment))
       return side.subarray(saltBytes)
     this.#hasAlteredSides = true
@@ -142,7 +155,8 @@ export class RecordCheck {
     rows?.expect(recorded, before)
     states.evolve(before, recorded)
     const lookUps: Promise<void>[] = []
-    if (event.type === 'user.erased') lookUps.push(this.#checks.erasures.check(event.subject, position))
+    const { erasures } = this.#checks
+    if (event.type === 'user.erased' && erasures) lookUps.push(erasures.check(event.subject, position))
     for (const reference of referencesOf(event)) {
       const stands = states.stands(reference, position)
       if (stands instanceof Promise) lookUps.push(stands.then((it) => this.#tell(it, recorded, reference)))

@@ -72,12 +72,15 @@ export class StreamStates {
     return at === undefined ? this.#lookUp(reference, position) : at < position
   }
 
-  async #lookUp(reference: Reference, position: number): Promise<boolean> {
-    const entry = await this.#reader.get(streamKey(reference.stream, reference.version))
-    if (entry?.length !== 8) return false
-    const at = decodePosition(entry)
-    this.#references.set(nameOf(reference), at)
-    return at < position
+  #lookUp(reference: Reference, position: number): boolean | Promise<boolean> {
+    const found = this.#reader.get(streamKey(reference.stream, reference.version))
+    const decide = (entry: Buffer | undefined) => {
+      if (entry?.length !== 8) return false
+      const at = decodePosition(entry)
+      this.#references.set(nameOf(reference), at)
+      return at < position
+    }
+    return found instanceof Promise ? found.then(decide) : decide(found)
   }
 
   async #fold(stream: string, version: number): Promise<StateBefore> {

@@ -10,7 +10,7 @@ import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { Frontier } from '../tree/frontier.ts'
 import { HASH_BYTES, type Hash, leafHash } from '../tree/hash.ts'
-import { TILE_WIDTH } from '../tree/tiles.ts'
+import { TILE_HEIGHT, TILE_WIDTH } from '../tree/tiles.ts'
 import type { Block } from './blocks.ts'
 import type { Faults } from './fault.ts'
 import { chooseLeaves, type SignedRoot } from './leaf-choice.ts'
@@ -61,9 +61,7 @@ export class TreeCheck {
   ): Promise<{ damaged: number[]; roots: Map<number, Hash> }> {
     const { start, records } = block
     const tile = this.#storedLeaves(block)
-    const leaves = block.leaves
-      ? await block.leaves
-      : Array.from(records, (record) => record && leafHash(record))
+    const leaves = Array.from(records, (record) => record && leafHash(record))
     const differing: number[] = []
     for (let i = 0; i < leaves.length; i++)
       if (!leaves[i] || !tile[i] || !leaves[i]!.equals(tile[i]!)) differing.push(i)
@@ -88,6 +86,29 @@ export class TreeCheck {
       }
     }
     return { damaged, roots: await this.#grow(chosen, signed) }
+  }
+
+  /**
+   * Takes whole blocks whose records are those that were hashed.
+   *
+   * @param blockRoots the hash over each, one behind the other
+   * @returns the roots at the sizes of `signed`
+   */
+  async appendBlocks(
+    start: number,
+    blockRoots: Buffer,
+    signed: readonly SignedRoot[],
+  ): Promise<Map<number, Hash>> {
+    const roots = new Map<number, Hash>()
+    for (let at = 0, first = start; at < blockRoots.length; at += HASH_BYTES, first += TILE_WIDTH) {
+      const isAskedInside = signed.some(({ size }) => size > first && size < first + TILE_WIDTH)
+      const hashes = isAskedInside
+        ? await this.#leavesOf(first / TILE_WIDTH)
+        : [blockRoots.subarray(at, at + HASH_BYTES)]
+      const found = await this.#grow(hashes, signed, isAskedInside ? 0 : TILE_HEIGHT)
+      for (const [size, root] of found) roots.set(size, root)
+    }
+    return roots
   }
 
   /** Compares the tree head and what is left of the tiles, once all blocks are in. */
@@ -129,6 +150,12 @@ export class TreeCheck {
     return Array.from({ length: end - start }, (_, i) =>
       i < width ? tile.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES) : undefined,
     )
+  }
+
+  async #leavesOf(tile: number): Promise<(Hash | undefined)[]> {
+    const stored = await this.#reader.get(tileKey(0, tile))
+    if (stored?.length !== TILE_WIDTH * HASH_BYTES) return [undefined]
+    return Array.from({ length: TILE_WIDTH }, (_, i) => stored.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES))
   }
 
   /** The stored hash over a full block. */
@@ -175,6 +202,7 @@ export class TreeCheck {
   async #grow(
     leaves: readonly (Hash | undefined)[],
     signed: readonly SignedRoot[],
+    height = 0,
   ): Promise<Map<number, Hash>> {
     const roots = new Map<number, Hash>()
     const sizes = new Set(signed.map(({ size }) => size))
@@ -185,11 +213,12 @@ export class TreeCheck {
         this.#isBroken = true
         break
       }
-      this.#frontier.append(leaf, (level, _, hash) => {
+      const keep = (level: number, _: number, hash: Hash) => {
         if (level === 0) return
         this.#edges[level] ??= []
         if (this.#edges[level].push(hash) === TILE_WIDTH) full.push(level)
-      })
+      }
+      this.#frontier.append(leaf, keep, height)
       if (sizes.has(this.#frontier.size)) roots.set(this.#frontier.size, this.#frontier.root())
     }
     for (const level of full) {
@@ -232,3 +261,12 @@ const never = async () => false
 /** The tree head as it is stored; empty where there is none. */
 export const storedFrontier = async (reader: StorageReader): Promise<Buffer> =>
   (await reader.get(frontierKey)) ?? new Frontier().serialize()
+
+/** Of a stored tree head; undefined where it cannot be read. */
+export function sizeOf(frontier: Buffer): number | undefined {
+  try {
+    return Frontier.deserialize(frontier).size
+  } catch {
+    return undefined
+  }
+}

@@ -16,8 +16,13 @@ import { LedgerError } from './errors.ts'
 
 export const recordVersion = 1
 const headerBytes = 23
+/** Where in a record stands what the stream index names it by. */
+export const recordName = { position: 1, version: 17, streamLength: 22, stream: headerBytes } as const
 const commitmentBytes = 32
 const hasCommitment = 1
+
+/** When the event of a record was appended, in milliseconds since 1970. */
+export const recordTime = (record: Buffer): number => record.readUIntBE(9, 6)
 
 export interface EventRecord {
   position: number
@@ -65,7 +70,7 @@ export function decodeRecord(bytes: Buffer): EventRecord {
     throw new LedgerError('damaged', 'record header is malformed')
   return {
     position: bytes.readUInt32BE(1) * 0x1_0000_0000 + bytes.readUInt32BE(5),
-    timeMs: bytes.readUIntBE(9, 6),
+    timeMs: recordTime(bytes),
     type: bytes.readUInt16BE(15),
     version: bytes.readUInt32BE(17),
     stream: bytes.toString('utf8', headerBytes, streamEnd),

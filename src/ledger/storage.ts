@@ -1,4 +1,5 @@
 /** The seam to LevelDB: the only place that knows it, and where tests let writes fail. */
+import { resolve } from 'node:path'
 import { Level } from 'level'
 import { compact, compactRange, Snapshots } from './compaction.ts'
 import { checkBeforeOpening, checkTables } from './database-files.ts'
@@ -70,16 +71,51 @@ const longestSnapshotMs = 5000
 export interface StorageOptions {
   /** What is written need not be there after a crash: no batch waits for the disk. */
   isScratch?: boolean
+  /**
+   * To read what another thread of this process has open, which closes it last. LevelDB's lock keeps other processes
+   * out; that no thread opens a ledger twice to write to it is for `openDirectories`.
+   */
+  isOpenElsewhere?: boolean
 }
+
+/** Of this thread. */
+const openDirectories = new Set<string>()
 
 /** @throws LedgerError locked, unavailable or damaged */
 export async function openStorage(
   directory: string,
-  { isScratch = false }: StorageOptions = {},
+  { isScratch = false, isOpenElsewhere = false }: StorageOptions = {},
 ): Promise<LevelStorage> {
+  const claim = isOpenElsewhere ? undefined : claimDirectory(directory)
+  try {
+    const storage = await openLevel(directory, isScratch, claim !== undefined)
+    return {
+      ...storage,
+      async close() {
+        await storage.close()
+        claim?.release()
+      },
+    }
+  } catch (error) {
+    claim?.release()
+    throw error
+  }
+}
+
+/** @throws LedgerError locked */
+function claimDirectory(directory: string): { release(): void } {
+  const name = resolve(directory)
+  if (openDirectories.has(name))
+    throw new LedgerError('locked', `the ledger in ${directory} is in use by this process already`)
+  openDirectories.add(name)
+  return { release: () => openDirectories.delete(name) }
+}
+
+async function openLevel(directory: string, isScratch: boolean, isFirst: boolean): Promise<LevelStorage> {
   // Made, it opens by itself.
-  await checkBeforeOpening(directory)
+  if (isFirst) await checkBeforeOpening(directory)
   const db = new Level<Buffer, Buffer>(directory, {
+    multithreading: true,
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     // Measured on this class of machine: see docs/performance.md.

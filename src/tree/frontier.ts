@@ -24,13 +24,19 @@ export class Frontier {
     return this.#size
   }
 
-  /** Appends a leaf; the hash is kept, not copied. Reports each tile hash that this leaf completes, lowest level first. */
-  append(leafHash: Hash, onTileHash?: OnTileHash): void {
-    if (leafHash.length !== HASH_BYTES) throw new TreeError('invalid_argument', 'a leaf hash has 32 bytes')
-    onTileHash?.(0, this.#size, leafHash)
-    let hash = leafHash
-    let height = 0
-    let index = this.#size
+  /**
+   * Appends a leaf, or a full subtree of 2^height leaves where one can begin. The hash is kept, not copied. Reports each
+   * tile hash that it completes, lowest level first.
+   */
+  append(subtreeRoot: Hash, onTileHash?: OnTileHash, subtreeHeight = 0): void {
+    if (subtreeRoot.length !== HASH_BYTES) throw new TreeError('invalid_argument', 'a hash has 32 bytes')
+    const width = 2 ** subtreeHeight
+    if (this.#size % width !== 0)
+      throw new TreeError('invalid_argument', `no subtree of ${width} leaves begins at ${this.#size}`)
+    let hash = subtreeRoot
+    let height = subtreeHeight
+    let index = this.#size / width
+    if (onTileHash !== undefined && height % TILE_HEIGHT === 0) onTileHash(height / TILE_HEIGHT, index, hash)
     while (index % 2 === 1) {
       hash = nodeHash(this.#subtrees[height]!, hash)
       index = (index - 1) / 2
@@ -39,7 +45,7 @@ export class Frontier {
         onTileHash(height / TILE_HEIGHT, index, hash)
     }
     this.#subtrees[height] = hash
-    this.#size++
+    this.#size += width
   }
 
   /** MTH(D_n), section 2.1.1. */

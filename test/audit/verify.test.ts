@@ -14,7 +14,6 @@ import {
   tileKey,
 } from '../../src/ledger/layout.ts'
 import { decodeRecord, encodeRecord } from '../../src/ledger/record.ts'
-import { TreeWriter } from '../../src/ledger/tree-writer.ts'
 import { encodeEvent } from '../../src/oauth/event-codec.ts'
 import type { Event } from '../../src/oauth/events.ts'
 import { stateRowKey, usernameRowKey } from '../../src/projections/rows.ts'
@@ -30,6 +29,7 @@ import {
   named,
   options,
   origin,
+  rebuildTree,
   SampleLedger,
   signed,
   startMs,
@@ -74,16 +74,6 @@ async function forge(db: Db, position: number, event: Event, changes: object = {
   const { code, body } = encodeEvent(event)
   await db.put(eventKey(position), encodeRecord({ ...old, type: code, body, ...changes }))
   await rebuildTree(db)
-}
-
-async function rebuildTree(db: Db): Promise<void> {
-  await db.clear(rangeOf('tile'))
-  await db.del(frontierKey)
-  const batch = db.batch()
-  const writer = TreeWriter.load({ get: () => undefined } as never)
-  for await (const record of db.values(rangeOf('event'))) writer.append(record, batch as never)
-  writer.finishBatch(batch as never)
-  await batch.write()
 }
 
 const noteName = (events: number) => annexKey(`checkpoint/${String(events).padStart(16, '0')}`)

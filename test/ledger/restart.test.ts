@@ -90,7 +90,7 @@ describe('a folder', () => {
     const folder = temporaryFolder()
     const first = await openLedger(folder)
     expect(await codeOf(openStorage(folder))).toBe('locked')
-    await expect(openStorage(folder)).rejects.toThrow(/is in use by another process$/)
+    await expect(openStorage(folder)).rejects.toThrow(/is in use by this process already$/)
     await first.ledger.append('a', 0, many(1), 0)
     await first.ledger.close()
     const second = await openLedger(folder)

@@ -43,6 +43,33 @@ describe('frontier', () => {
     }
   })
 
+  test('takes full subtrees where they can begin, and comes to the same', () => {
+    const { records, frontier } = buildLog(256 * 5 + 3)
+    const [byLeaf, bySubtree]: [unknown[], unknown[]] = [[], []]
+    const whole = new Frontier()
+    for (const record of records)
+      whole.append(leafHash(record), (level, index, hash) => level > 0 && byLeaf.push([level, index, hash]))
+    const parts = new Frontier()
+    const keep = (level: number, index: number, hash: Buffer) =>
+      level > 0 && bySubtree.push([level, index, hash])
+    for (const [first, height] of [
+      [0, 9],
+      [512, 8],
+      [768, 7],
+      [896, 7],
+      [1024, 8],
+    ] as const)
+      parts.append(merkleTreeHash(records.slice(first, first + 2 ** height)), keep, height)
+    for (const record of records.slice(1280)) parts.append(leafHash(record), keep)
+    expect(parts.serialize()).toEqual(frontier.serialize())
+    // The subtree of 512 leaves came as a whole: the two hashes inside are not known.
+    expect(bySubtree).toEqual(byLeaf.slice(2))
+    for (const height of [1, 2, 8])
+      expect(() => parts.append(leafHash(records[0]!), keep, height)).toThrow(
+        expect.objectContaining({ code: 'invalid_argument' }),
+      )
+  })
+
   test('a copy goes its own way', () => {
     const { frontier } = buildLog(13)
     const root = frontier.root()

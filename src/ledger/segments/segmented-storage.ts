@@ -13,6 +13,7 @@ import {
   type Range,
   type Storage,
   type StorageBatch,
+  type StorageOptions,
   type StorageReader,
 } from '../storage.ts'
 import { type EntryLists, mergeEntries, noValue } from './merge.ts'
@@ -40,18 +41,29 @@ export interface SegmentedStorage extends Storage {
  * @param folder of the segments; need not be there
  * @throws LedgerError locked, unavailable or damaged, naming a segment that is missing or altered
  */
-export async function openSegmentedStorage(directory: string, folder: string): Promise<SegmentedStorage> {
-  const hot = await openStorage(directory)
+export async function openSegmentedStorage(
+  directory: string,
+  folder: string,
+  { isOpenElsewhere = false }: Pick<StorageOptions, 'isOpenElsewhere'> = {},
+): Promise<SegmentedStorage> {
+  const hot = await openStorage(directory, { isOpenElsewhere })
   try {
-    return await layOver(hot, folder)
+    return await layOver(hot, folder, isOpenElsewhere)
   } catch (error) {
     await hot.close()
     throw error
   }
 }
 
-/** @throws LedgerError damaged, unavailable */
-export async function layOver(hot: LevelStorage, folder: string): Promise<SegmentedStorage> {
+/**
+ * @param isOpenElsewhere whether another thread looks after the files of the folder
+ * @throws LedgerError damaged, unavailable
+ */
+export async function layOver(
+  hot: LevelStorage,
+  folder: string,
+  isOpenElsewhere = false,
+): Promise<SegmentedStorage> {
   const segments = new Segments(hot, folder)
   let hasMarks = false
   const load = async () => {
@@ -60,7 +72,7 @@ export async function layOver(hot: LevelStorage, folder: string): Promise<Segmen
     for await (const _ of hot.entries({ ...ownRange('deleted'), limit: 1 })) hasMarks = true
   }
   await load()
-  segments.removeOrphans()
+  if (!isOpenElsewhere) segments.removeOrphans()
 
   const isDeleted = (key: Buffer) => hasMarks && hot.get(deletedKey(key)) !== undefined
   const reader = (salvage: boolean): StorageReader => ({

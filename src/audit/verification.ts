@@ -1,0 +1,54 @@
+/** What is asked of a verification, and what it answers. */
+import type { ChainClient } from '../chain/types.ts'
+import type { ThreadSource } from './audit-threads.ts'
+import type { OpenedServer, Trusted, VerifyMessage } from './authority.ts'
+import type { SavedCheckpoint } from './checkpoint-check.ts'
+import type { Fault } from './fault.ts'
+import type { SegmentSource } from './segment-check.ts'
+
+export interface VerifyOptions {
+  verifyMessage: VerifyMessage
+  /** Addresses known from outside the log; without them the log's own word is taken, and told as `servers`. */
+  trusted?: Trusted
+  /** Compares the read models with a fresh fold too. Only for a log that does not grow meanwhile. */
+  rows?: boolean
+  /** A node to ask about the anchors. */
+  chain?: ChainClient
+  /** Checkpoints kept elsewhere: the log must contain the tree of each. */
+  savedCheckpoints?: readonly SavedCheckpoint[]
+  /** The files of older events, to be checked byte by byte too. */
+  segments?: SegmentSource
+  /** How many faults are collected; 100 where left out. */
+  mostFaults?: number
+  onProgress?: (done: number, total: number) => void
+  /** Threads that share the work where the log is long enough for it. */
+  threads?: ThreadSource
+}
+
+export interface Verification {
+  ok: boolean
+  /** Positions that were gone through. */
+  events: number
+  /** Stored checkpoints that hold. */
+  checkpoints: number
+  /** Checkpoints saved elsewhere that hold: the log they were signed for is the beginning of this one. */
+  savedCheckpoints: number
+  /** Confirmed anchors that hold. */
+  anchors: number
+  pendingAnchors: number
+  /** Side records that were erased, which is no fault. */
+  erased: number
+  /** Files of older events that are whole. */
+  segments: number
+  /** Root hash of all events, base64; null where it cannot be computed. */
+  root: string | null
+  /** Who may sign checkpoints, by the log's own word. */
+  servers: OpenedServer[]
+  /** By position. */
+  faults: Fault[]
+  hasMoreFaults: boolean
+  /** What went wrong outside the log. */
+  warnings: string[]
+  /** What was not proved, and why. */
+  unchecked: string[]
+}

@@ -1,0 +1,277 @@
+/** In parts, by threads or alone, and in order: verification comes to the very same result, of whatever log. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
+import type { Level } from 'level'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { ThreadSource } from '../../src/audit/audit-threads.ts'
+import { type Verification, verifyLedger, verifyLedgerInOrder } from '../../src/audit/verify.ts'
+import { auditThreads } from '../../src/audit-thread.ts'
+import {
+  annexKey,
+  encodePosition,
+  eventKey,
+  frontierKey,
+  rangeOf,
+  sideKey,
+  streamKey,
+  tileKey,
+} from '../../src/ledger/layout.ts'
+import { decodeRecord, encodeRecord } from '../../src/ledger/record.ts'
+import { openStorage } from '../../src/ledger/storage.ts'
+import { type Event, streamOf } from '../../src/oauth/events.ts'
+import {
+  clientToken,
+  codeIssued,
+  copyOf,
+  lifeEvents,
+  liveThrough,
+  options,
+  rebuildTree,
+  refreshed,
+  type SampleLedger,
+  startMs,
+  tamper,
+  template,
+  userToken,
+} from './support.ts'
+
+type Db = Level<Buffer, Buffer>
+
+const grantCount = 200
+const size = lifeEvents + grantCount * 6
+let original: string
+
+const hash = (name: string) => clientToken(name).accessTokenHash
+
+/** Codes, then their redemptions and refreshes much later: nearly all streams reach over several stretches. */
+async function liveLong(log: SampleLedger): Promise<void> {
+  await liveThrough(log)
+  const append = async (version: number, events: (i: number) => Event[]) => {
+    for (let i = 0; i < grantCount; i++) await log.append(streamOf.grant(`long-${i}`), version, events(i))
+  }
+  await append(0, (i) => [{ ...codeIssued, codeHash: hash(`code ${i}`) }])
+  await log.checkpoints.sign()
+  await log.issueToClient(grantCount)
+  await append(1, (i) => [
+    { type: 'code.redeemed' },
+    { ...userToken, accessTokenHash: hash(`at ${i}`), refreshTokenHash: hash(`rt ${i}`) },
+  ])
+  await append(3, (i) => [
+    { ...refreshed, accessTokenHash: hash(`at2 ${i}`), refreshTokenHash: hash(`rt2 ${i}`) },
+  ])
+  await log.issueToClient(grantCount, 'more')
+  await log.checkpoints.sign()
+}
+
+beforeAll(async () => {
+  original = await template(liveLong)
+})
+
+const inProcess = (directory: string): ThreadSource => {
+  const threads = auditThreads({ ledger: join(directory, 'ledger'), segments: join(directory, 'segments') })
+  return { ...threads!, count: 2, leastEvents: 0 }
+}
+
+/** What all ways agree upon; where reading fails, the failure. */
+async function verifyAllWays(directory: string, withThreads: boolean): Promise<Verification | string> {
+  const storage = await openStorage(join(directory, 'ledger'))
+  const told = (verification: Promise<Verification>) =>
+    verification.catch((error: Error) => {
+      expect(error).toMatchObject({ name: 'LedgerError' })
+      return error.message
+    })
+  try {
+    const inOrder = await told(verifyLedgerInOrder(storage, options))
+    expect(await told(verifyLedger(storage, options))).toEqual(inOrder)
+    if (withThreads)
+      expect(await told(verifyLedger(storage, { ...options, threads: inProcess(directory) }))).toEqual(
+        inOrder,
+      )
+    return inOrder
+  } finally {
+    await storage.close()
+  }
+}
+
+async function editRecord(db: Db, position: number, edit: (record: Buffer) => Buffer | undefined) {
+  const record = edit(Buffer.from((await db.get(eventKey(position)))!))
+  if (record) await db.put(eventKey(position), record)
+}
+
+const flip = (bytes: Buffer, place: number, bit: number): Buffer => {
+  bytes[Math.floor(place * bytes.length)]! ^= 1 << bit
+  return bytes
+}
+
+interface Chance {
+  position: number
+  other: number
+  place: number
+  bit: number
+}
+
+/** Whoever rebuilds the tree and takes away what was signed is found by the records alone. */
+async function unsigned(db: Db): Promise<void> {
+  await rebuildTree(db)
+  await db.clear({ gte: annexKey(''), lt: Buffer.from('b') })
+}
+
+const damages: Record<string, (db: Db, chance: Chance) => Promise<unknown>> = {
+  'a bit of a record': (db, { position, place, bit }) =>
+    editRecord(db, position, (record) => flip(record, place, bit)),
+  'a bit of a record, with a new tree': async (db, { position, place, bit }) => {
+    await editRecord(db, position, (record) => flip(record, place, bit))
+    await unsigned(db)
+  },
+  'a missing record': (db, { position }) => db.del(eventKey(position)),
+  'a record under a key of another form': async (db, { position }) => {
+    await db.put(Buffer.concat([eventKey(position), Buffer.of(0)]), (await db.get(eventKey(position)))!)
+    await db.del(eventKey(position))
+  },
+  'exchanged records, with a new tree': async (db, { position, other }) => {
+    const [one, two] = [await db.get(eventKey(position)), await db.get(eventKey(other))]
+    await db.put(eventKey(position), two!)
+    await db.put(eventKey(other), one!)
+    await unsigned(db)
+  },
+  'exchanged events, with a new tree and index': async (db, { position, other }) => {
+    const [one, two] = await Promise.all(
+      [position, other].map(async (at) => decodeRecord((await db.get(eventKey(at)))!)),
+    )
+    for (const [at, { timeMs }, record] of [
+      [position, one!, two!],
+      [other, two!, one!],
+    ] as const) {
+      await db.put(eventKey(at), encodeRecord({ ...record, position: at, timeMs }))
+      await db.put(streamKey(record.stream, record.version), encodePosition(at))
+    }
+    await unsigned(db)
+  },
+  'another time, with a new tree': async (db, { position, other }) => {
+    await editRecord(db, position, (record) =>
+      encodeRecord({ ...decodeRecord(record), timeMs: startMs + other * 1000 }),
+    )
+    await unsigned(db)
+  },
+  'an index entry that is missing': async (db, { position }) => {
+    const { stream, version } = decodeRecord((await db.get(eventKey(position)))!)
+    await db.del(streamKey(stream, version))
+  },
+  'index entries that name each other': async (db, { position, other }) => {
+    const [one, two] = await Promise.all(
+      [position, other].map(async (at) => decodeRecord((await db.get(eventKey(at)))!)),
+    )
+    await db.put(streamKey(one!.stream, one!.version), encodePosition(other))
+    await db.put(streamKey(two!.stream, two!.version), encodePosition(position))
+  },
+  'an index entry too many': (db, { position, other }) =>
+    db.put(streamKey(streamOf.grant(`none-${other}`), 0), encodePosition(position)),
+  'a bit of a tile': async (db, { position, place, bit }) => {
+    const key = tileKey(0, Math.floor(position / 256))
+    await db.put(key, flip(Buffer.from((await db.get(key))!), place, bit))
+  },
+  'a missing tile': (db, { position }) => db.del(tileKey(0, Math.floor(position / 256))),
+  'a bit of the upper tile': async (db, { place, bit }) =>
+    db.put(tileKey(1, 0), flip(Buffer.from((await db.get(tileKey(1, 0)))!), place, bit)),
+  'a bit of the tree head': async (db, { place, bit }) =>
+    db.put(frontierKey, flip(Buffer.from((await db.get(frontierKey))!), place, bit)),
+  'a side record too many': (db, { position }) => db.put(sideKey(position), Buffer.alloc(40)),
+  'erased side records, which is no fault': (db) => db.clear(rangeOf('side')),
+  nothing: async () => {},
+}
+const harmless = ['erased side records, which is no fault', 'nothing']
+
+const chance = fc.record({
+  position: fc.nat({ max: size - 1 }),
+  other: fc.nat({ max: size - 1 }),
+  place: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  bit: fc.nat({ max: 7 }),
+})
+
+describe.each(Object.keys(damages))('%s', (name) => {
+  test('the same alone and in order', async () => {
+    let found = 0
+    await fc.assert(
+      fc.asyncProperty(chance, async (drawn) => {
+        const copy = await copyOf(original)
+        await tamper(copy, (db) => damages[name]!(db, drawn))
+        const result = await verifyAllWays(copy, false)
+        if (typeof result === 'string' || !result.ok) found++
+      }),
+      { numRuns: 6 },
+    )
+    if (harmless.includes(name)) expect(found).toBe(0)
+    else expect(found).toBeGreaterThan(0)
+  })
+
+  test('the same with threads', async () => {
+    const copy = await copyOf(original)
+    await tamper(copy, (db) => damages[name]!(db, { position: 700, other: 1100, place: 0.9, bit: 1 }))
+    await verifyAllWays(copy, true)
+  })
+})
+
+test('a log that holds is gone through once, whoever does it', async () => {
+  const storage = await openStorage(join(original, 'ledger'))
+  try {
+    for (const more of [{}, { threads: inProcess(original) }]) {
+      const progress: number[] = []
+      const result = await verifyLedger(storage, {
+        ...options,
+        ...more,
+        onProgress: (done, total) => {
+          expect(total).toBe(size)
+          progress.push(done)
+        },
+      })
+      expect(result).toMatchObject({ ok: true, events: size, checkpoints: 4 })
+      expect(progress).toEqual([256, 512, 768, 1024, size])
+    }
+  } finally {
+    await storage.close()
+  }
+})
+
+describe('what cannot be read', () => {
+  test('a damaged table ends it with one line, whoever reads it', async () => {
+    const copy = await copyOf(original)
+    // What was in the log alone goes into a table at the next opening.
+    await (await openStorage(join(copy, 'ledger'))).close()
+    const folder = join(copy, 'ledger')
+    const [table] = readdirSync(folder).filter((name) => name.endsWith('.ldb'))
+    const bytes = readFileSync(join(folder, table!))
+    for (let at = 100; at < bytes.length - 1000; at += 50) bytes[at]! ^= 0xff
+    writeFileSync(join(folder, table!), bytes)
+    const failure = await verifyAllWays(copy, true)
+    expect(failure).toEqual(expect.any(String))
+    expect(failure).not.toContain('\n')
+  })
+
+  test('a thread that ends, at once or on its way', async () => {
+    const storage = await openStorage(join(original, 'ledger'))
+    const ending = (program: string): ThreadSource => ({
+      count: 2,
+      leastEvents: 0,
+      start: () => new Worker(program, { eval: true }),
+    })
+    try {
+      for (const [program, why] of [
+        ["throw new Error('out of luck')", 'a thread of the verification ended: out of luck'],
+        ['process.exit(3)', 'a thread of the verification ended'],
+        [
+          "require('node:worker_threads').parentPort.once('message', () => process.exit(3))",
+          'a thread of the verification ended',
+        ],
+      ] as const)
+        await expect(verifyLedger(storage, { ...options, threads: ending(program) })).rejects.toMatchObject({
+          name: 'LedgerError',
+          code: 'unavailable',
+          message: why,
+        })
+    } finally {
+      await storage.close()
+    }
+  })
+})
