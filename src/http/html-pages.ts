@@ -2,7 +2,7 @@
 import cookie from '@fastify/cookie'
 import csrf from '@fastify/csrf-protection'
 import helmet from '@fastify/helmet'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isOAuthErrorCode, OAuthError } from '../oauth/errors.ts'
 import { errorPage } from './pages/error.ts'
 import { chooseLanguage, type Language } from './pages/language.ts'
@@ -63,7 +63,11 @@ export function sendPage(reply: FastifyReply, html: string, page: PagePolicy = {
 }
 
 /** Prepares a scope of routes that answer with pages; their errors are pages too. */
-export async function registerPages(app: FastifyInstance, { isSecure }: PageSettings): Promise<void> {
+export async function registerPages(
+  app: FastifyInstance,
+  { isSecure }: PageSettings,
+  logger: FastifyBaseLogger,
+): Promise<void> {
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -97,9 +101,10 @@ export async function registerPages(app: FastifyInstance, { isSecure }: PageSett
   })
   app.setErrorHandler((error, request, reply) => {
     const isForged = /^FST_CSRF_/.test((error as { code?: string }).code ?? '')
+    if (isForged) logger.warn((error as Error).message)
     const wire = isForged
       ? new OAuthError('access_denied', 'the form is too old or not from this site; go back and try again')
-      : wireError(error, request.log)
+      : wireError(error, logger)
     const { retryAfterSeconds = wire.status === 503 ? 1 : undefined } = wire
     if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
     reply.code(wire.status)

@@ -1,5 +1,5 @@
 /** Errors as they leave the server; what is inside stays inside. */
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyError, FastifyReply } from 'fastify'
 import { OAuthError, wireDescription } from '../oauth/errors.ts'
 
 /** Seconds after which a client may try again when the ledger cannot be read or written. */
@@ -9,7 +9,7 @@ const unavailableSeconds = 1
  * What an error is on the wire. A failing ledger is 503, never "inactive" and never a wrong password; whatever
  * nobody foresaw is 500 and goes to the log.
  */
-export function wireError(error: unknown, log: FastifyRequest['log']): OAuthError {
+export function wireError(error: unknown, log: FastifyBaseLogger): OAuthError {
   if (error instanceof OAuthError) return error
   const { name, code, statusCode = 500 } = error as Partial<FastifyError>
   if (name === 'LedgerError') {

@@ -1,11 +1,6 @@
 /** The HTTP server: two scopes of routes, one for programs (JSON) and one for people (pages). */
 import formbody from '@fastify/formbody'
-import fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  LogController,
-} from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { AuthorizationContext } from '../authorization-server/context.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import { type PageSettings, registerPages, transportSecuritySeconds } from './html-pages.ts'
@@ -109,15 +104,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     return reply
   }
   const app = fastify({
-    loggerInstance: logger,
-    // What happened stands in the ledger; addresses may carry tokens and are not logged.
-    logController: new LogController({ disableRequestLogging: true }),
-    // No line of a request's beginning or end: then its lines need no number of their own, nor a logger each.
-    childLoggerFactory: (log) => log,
+    // Fastify itself logs nothing: what happened stands in the ledger, and addresses may carry tokens. Given a logger it
+    // would listen to the end of every answer all the same.
     bodyLimit: bodyLimitBytes,
     trustProxy,
     forceCloseConnections: 'idle',
-    frameworkErrors: (error, request, reply) => sendError(asData(reply), wireError(error, request.log)),
+    frameworkErrors: (error, _request, reply) => sendError(asData(reply), wireError(error, logger)),
     requestTimeout: timeouts.requestMs,
     keepAliveTimeout: timeouts.keepAliveMs,
     // Fastify takes the options of node:https in place of those of node:http.
@@ -138,7 +130,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     reply.header('allow', methods.join(', '))
     return sendError(reply, new OAuthError('invalid_request', 'this method is not for this address', 405))
   })
-  app.setErrorHandler((error, request, reply) => sendError(reply, wireError(error, request.log)))
+  app.setErrorHandler((error, _request, reply) => sendError(reply, wireError(error, logger)))
 
   await app.register(async (programs) => {
     programs.addHook('onRequest', (_request, reply, done) => {
@@ -157,12 +149,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     userinfoRoute(programs, context)
     healthRoutes(programs, health)
     publishedLogRoutes(programs, log)
-    await registerRoutes(programs, context)
+    await registerRoutes(programs, context, logger)
     receiptsRoute(programs, context, receipts)
   })
 
   await app.register(async (people) => {
-    await registerPages(people, pages)
+    await registerPages(people, pages, logger)
     const cookie = new SessionCookie(pages.isSecure)
     authorizeRoute(people, context, cookie)
     confirmAccessRoute(people, context, cookie)

@@ -2,7 +2,7 @@
  * `POST /oauth/register`: dynamic client registration (RFC 7591 section 3), and `/oauth/register/<client id>`: its
  * management (RFC 7592 section 2). Addresses that take JSON.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
 import {
   changeRegistration,
@@ -22,10 +22,14 @@ interface ClientPath {
   Params: { clientId: string }
 }
 
-export async function registerRoutes(app: FastifyInstance, context: AuthorizationContext): Promise<void> {
+export async function registerRoutes(
+  app: FastifyInstance,
+  context: AuthorizationContext,
+  logger: FastifyBaseLogger,
+): Promise<void> {
   if (context.settings.registration === 'off') return
   await app.register(async (scope) => {
-    acceptJson(scope)
+    acceptJson(scope, logger)
     const pace = new RequestPace(registrationsInAnHour, 3_600_000, context.now)
 
     scope.post('/oauth/register', async (request, reply) => {
@@ -45,7 +49,7 @@ export async function registerRoutes(app: FastifyInstance, context: Authorizatio
   })
 }
 
-function acceptJson(scope: FastifyInstance): void {
+function acceptJson(scope: FastifyInstance, logger: FastifyBaseLogger): void {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser(
     'application/json',
@@ -58,10 +62,10 @@ function acceptJson(scope: FastifyInstance): void {
       }
     },
   )
-  scope.setErrorHandler((error, request, reply) => {
+  scope.setErrorHandler((error, _request, reply) => {
     if ((error as { code?: string }).code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
       return sendError(reply, new OAuthError('invalid_client_metadata', 'application/json is expected'))
-    const refusal = wireError(error, request.log)
+    const refusal = wireError(error, logger)
     // RFC 6750 section 3.
     if (refusal.code === 'invalid_token')
       reply.header('www-authenticate', 'Bearer realm="coinstack-signon", error="invalid_token"')
