@@ -104,7 +104,7 @@ export interface DeviceQuestion {
  *
  * @throws OAuthError with status 429 during a pause
  */
-export function findDevice(
+export async function findDevice(
   context: AuthorizationContext,
   typed: string,
   live: LiveSession,

@@ -90,25 +90,34 @@ export class FailureLimits {
 
   /**
    * Lets somebody prove to be who they say; `prove` gives undefined for a wrong proof. A pause that others' guesses
-   * brought meanwhile counts too: guesses sent all at once are worth no more than one after the other.
+   * brought meanwhile counts too: guesses sent all at once are worth no more than one after the other. A right proof
+   * that is there at once is answered at once.
    *
    * @throws OAuthError invalid_grant or invalid_client with status 429 and `retryAfterSeconds` during a pause
    * @throws LedgerError where a pause cannot be recorded: it counts all the same
    */
-  async attempt<T>(
+  attempt<T>(
     attempt: Attempt,
     prove: () => T | undefined | Promise<T | undefined>,
-  ): Promise<T | undefined> {
+  ): T | undefined | Promise<T | undefined> {
     const counters = this.#countersOf(attempt)
     this.#admit(attempt, counters)
-    const proved = await prove()
-    if (proved === undefined) {
-      await this.#fail(attempt, counters)
-      return undefined
-    }
+    const proved = prove()
+    return proved instanceof Promise
+      ? proved.then((it) => this.#conclude(attempt, counters, it))
+      : this.#conclude(attempt, counters, proved)
+  }
+
+  #conclude<T>(
+    attempt: Attempt,
+    counters: Counters,
+    proved: T | undefined,
+  ): T | undefined | Promise<undefined> {
+    if (proved === undefined) return this.#fail(attempt, counters)
     this.#admit(attempt, counters)
     // Not the address: one account of the guesser's own would set it free again and again.
-    for (const counter of [counters.pair, counters.name]) reset(counter)
+    reset(counters.pair)
+    reset(counters.name)
     counters.pair.isProved = true
     return proved
   }
@@ -157,14 +166,14 @@ export class FailureLimits {
 
   #admit({ kind }: Attempt, { pair, name, address }: Counters): void {
     const nowMs = this.#context.now()
-    const untilMs = Math.max(...(pair.isProved ? [pair] : [pair, name, address]).map((one) => one.untilMs))
+    const untilMs = pair.isProved ? pair.untilMs : Math.max(pair.untilMs, name.untilMs, address.untilMs)
     if (nowMs >= untilMs) return
     const error = new OAuthError(refusal[kind], 'too many failed attempts; try again later', 429)
     error.retryAfterSeconds = Math.ceil((untilMs - nowMs) / 1000)
     throw error
   }
 
-  async #fail({ kind, address: seenAs }: Attempt, counters: Counters): Promise<void> {
+  async #fail({ kind, address: seenAs }: Attempt, counters: Counters): Promise<undefined> {
     const nowMs = this.#context.now()
     const pausing = Object.values(counters).filter((counter: Counter) => count(counter, nowMs))
     for (const counter of pausing as Counter[]) {

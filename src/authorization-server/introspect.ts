@@ -5,33 +5,42 @@ import { type LiveToken, liveToken } from '../oauth/introspection.ts'
 import type { AuthorizationContext } from './context.ts'
 import { ownerOf } from './owner.ts'
 import { presentedHash } from './presented-token.ts'
+import type { UserDirectory } from './user-directory.ts'
 
 /**
- * The token, if it is live now.
+ * The token, if it is live now; at once where it is opaque and users are kept here.
  *
  * @throws LedgerError unavailable: a storage that fails is not an inactive token
  */
-export async function lookUpToken(
+export function lookUpToken(
   context: AuthorizationContext,
   token: string,
-): Promise<LiveToken | undefined> {
+): LiveToken | undefined | Promise<LiveToken | undefined> {
   const { directory } = context
-  if (directory) {
-    const subject = (await findLiveToken(context, token))?.grant.subject
-    if (subject) await directory.refresh(context, subject)
-  }
+  return directory ? lookUpInDirectory(context, directory, token) : findLiveToken(context, token)
+}
+
+async function lookUpInDirectory(
+  context: AuthorizationContext,
+  directory: UserDirectory,
+  token: string,
+): Promise<LiveToken | undefined> {
+  const subject = (await findLiveToken(context, token))?.grant.subject
+  if (subject) await directory.refresh(context, subject)
   return findLiveToken(context, token)
 }
 
 /** As `lookUpToken`, by what the ledger knows. */
-export async function findLiveToken(
+export function findLiveToken(
   context: AuthorizationContext,
   token: string,
-): Promise<LiveToken | undefined> {
+): LiveToken | undefined | Promise<LiveToken | undefined> {
+  const hash = presentedHash(context, token)
+  return hash instanceof Promise ? hash.then((it) => liveTokenOf(context, it)) : liveTokenOf(context, hash)
+}
+
+function liveTokenOf(context: AuthorizationContext, hash: string | undefined): LiveToken | undefined {
   const { models, now } = context
-  const presented = presentedHash(context, token)
-  // An await costs a turn, and most tokens are opaque.
-  const hash = presented instanceof Promise ? await presented : presented
   const stream = hash === undefined ? undefined : models.streamOf(hash)
   if (hash === undefined || stream === undefined) return undefined
   const grant = models.load('grant', stream).state

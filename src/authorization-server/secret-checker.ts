@@ -1,17 +1,16 @@
 /**
  * Checks of passwords and client secrets against argon2id (RFC 9106).
  *
- * A right answer is remembered by keyed hash, so that issuing does not pay 9 ms of argon2 each time; the key
- * lives as long as the process and the memory of a secret as long as its argon2 hash.
+ * A right answer is remembered by a hash of the secret under a key that lives as long as the process, so that issuing
+ * does not pay 9 ms of argon2 each time; the memory of a secret lives as long as its argon2 hash.
  *
  * Of libuv's four threads argon2 gets three at most, for LevelDB works on the same ones; and no more wait than can
  * be done in about a second.
  */
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { hash as argon2, verify } from '@node-rs/argon2'
 import QuickLRU from 'quick-lru'
 import { OAuthError } from '../oauth/errors.ts'
-import { KeyedHash } from './keyed-hash.ts'
 
 /** OWASP's smallest recommended setting: 19 MiB, two passes, one lane. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
@@ -23,7 +22,7 @@ const mostWaiting = 256
 export const hashSecret = (secret: string): Promise<string> => argon2(secret, cost)
 
 export class SecretChecker {
-  readonly #keyed = new KeyedHash(randomBytes(32))
+  readonly #key = randomBytes(32).toString('base64url')
   /** argon2 hash -> keyed hash of the secret that fits it. */
   readonly #known = new QuickLRU<string, string>({ maxSize: 10_000 })
   readonly #underWay = new Map<string, Promise<boolean>>()
@@ -31,6 +30,12 @@ export class SecretChecker {
   #atWork = 0
   /** Checked where there is nothing to check against, so that the time does not tell (user enumeration). */
   readonly #decoy: Promise<string> = hashSecret(randomBytes(16).toString('hex'))
+
+  /** Whether this secret was found to be the one of the hash before. */
+  isKnown(secretHash: string, secret: string): boolean {
+    // How long this comparison takes tells nothing: who guesses cannot compute the keyed hash of a guess.
+    return this.#known.get(secretHash) === this.#keyed(secret)
+  }
 
   /**
    * Whether the secret is the one of the hash; without a hash false, after as much work.
@@ -40,8 +45,7 @@ export class SecretChecker {
   check(secretHash: string | undefined, secret: string): boolean | Promise<boolean> {
     if (secretHash === undefined)
       return this.#decoy.then((decoy) => this.check(decoy, secret)).then(() => false)
-    const keyed = this.#keyed.of(secret)
-    // How long this comparison takes tells nothing: who guesses cannot compute the keyed hash of a guess.
+    const keyed = this.#keyed(secret)
     if (this.#known.get(secretHash) === keyed) return true
     const id = `${secretHash} ${keyed}`
     const running = this.#underWay.get(id)
@@ -63,6 +67,11 @@ export class SecretChecker {
    */
   hash(secret: string): Promise<string> {
     return this.#inTurn(() => hashSecret(secret))
+  }
+
+  /** The key goes first; what could be appended to a text and its hash helps nobody, for the hash is never shown. */
+  #keyed(secret: string): string {
+    return hash('sha256', this.#key + secret, 'base64url')
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

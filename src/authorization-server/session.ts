@@ -39,7 +39,7 @@ export function findSession(
  * @param address where the request came from: failures count for name and address
  * @throws OAuthError invalid_grant with status 429 after too many failures, temporarily_unavailable
  */
-export function authenticateUser(
+export async function authenticateUser(
   context: AuthorizationContext,
   username: string,
   password: string,

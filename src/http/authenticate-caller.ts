@@ -13,16 +13,20 @@ export const authenticateRequest = (
   context: AuthorizationContext,
   request: FastifyRequest,
   form: Parameters,
-): Promise<Client> =>
+): Client | Promise<Client> =>
   authenticateClient(context, clientCredentials(request.headers.authorization, form), request.ip)
 
 /** @throws OAuthError invalid_client */
-export async function authenticateCaller(
+export function authenticateCaller(
   context: AuthorizationContext,
   request: FastifyRequest,
   form: Parameters,
-): Promise<Client> {
-  const client = await authenticateRequest(context, request, form)
+): Client | Promise<Client> {
+  const client = authenticateRequest(context, request, form)
+  return client instanceof Promise ? client.then(asking) : asking(client)
+}
+
+function asking(client: Client): Client {
   if (!mayIntrospect(client))
     throw new OAuthError('invalid_client', 'only a client that proves itself may ask')
   return client

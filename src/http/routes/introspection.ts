@@ -2,14 +2,20 @@
 import type { FastifyInstance } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
 import { lookUpToken } from '../../authorization-server/introspect.ts'
-import { introspection } from '../../oauth/introspection.ts'
+import { introspection, type LiveToken } from '../../oauth/introspection.ts'
 import { authenticateCaller, requiredToken } from '../authenticate-caller.ts'
-import { parameters } from '../parameters.ts'
+import { type Parameters, parameters } from '../parameters.ts'
 
 export function introspectionRoute(app: FastifyInstance, context: AuthorizationContext): void {
-  app.post('/oauth/introspect', async (request) => {
+  const say = (token: LiveToken | undefined) => introspection(token, context.settings.issuer)
+  const answer = (form: Parameters) => {
+    const token = lookUpToken(context, requiredToken(form))
+    return token instanceof Promise ? token.then(say) : say(token)
+  }
+  // Mostly all is there at once, and then nothing is awaited: turns of the promise queue are a tenth of this request.
+  app.post('/oauth/introspect', (request) => {
     const form = parameters(request.body)
-    await authenticateCaller(context, request, form)
-    return introspection(await lookUpToken(context, requiredToken(form)), context.settings.issuer)
+    const caller = authenticateCaller(context, request, form)
+    return caller instanceof Promise ? caller.then(() => answer(form)) : answer(form)
   })
 }

@@ -13,7 +13,8 @@ export function tokenRoute(app: FastifyInstance, context: AuthorizationContext):
     const form = parameters(request.body)
     if (request.headers.origin !== undefined)
       allowClientOrigin(request, reply, findClient(context, form.client_id ?? ''))
-    const client = await authenticateRequest(context, request, form)
+    const authenticated = authenticateRequest(context, request, form)
+    const client = authenticated instanceof Promise ? await authenticated : authenticated
     const jkt =
       request.headers.dpop === undefined
         ? undefined
