@@ -47,6 +47,14 @@ export function endOnStrayErrors(source: NodeJS.Process): void {
   )
 }
 
+/** Node's diagnostic reports hold the environment and the command line: none are written, whatever NODE_OPTIONS says. */
+export function writeNoReports({ report }: NodeJS.Process): void {
+  if (!report) return
+  report.reportOnFatalError = false
+  report.reportOnSignal = false
+  report.reportOnUncaughtException = false
+}
+
 // `help server run` is 1.1's way; oclif without a plugin knows only the flag.
 function withHelpFlag(argv: readonly string[]): string[] {
   return argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv]
