@@ -107,13 +107,7 @@ export class SegmentFile {
     const block = this.#blockOf(key)
     if (block < 0) return undefined
     const entries = this.#cachedBlock(block)
-    let [low, high] = [0, entries.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (entries[middle]![0].compare(key) < 0) low = middle + 1
-      else high = middle
-    }
-    const entry = entries[low]
+    const entry = entries[placeOf(entries, key)]
     return entry?.[0].equals(key) ? entry[1] : undefined
   }
 
@@ -127,12 +121,8 @@ export class SegmentFile {
       const step = reverse ? -1 : 1
       for (let block = reverse ? last : first; block >= first && block <= last; block += step) {
         const entries = await this.#read(block, last - first < fewBlocks, salvage)
-        const isWhole =
-          entries.length > 0 && entries[0]![0].compare(gte) >= 0 && entries.at(-1)![0].compare(lt) < 0
-        const inRange = isWhole
-          ? entries
-          : entries.filter(([key]) => key.compare(gte) >= 0 && key.compare(lt) < 0)
-        yield reverse ? inRange.toReversed() : inRange
+        const inRange = entries.slice(placeOf(entries, gte), placeOf(entries, lt))
+        yield reverse ? inRange.reverse() : inRange
       }
     } finally {
       this.release()
@@ -247,4 +237,15 @@ export class SegmentFile {
   #unreadable(cause: unknown): LedgerError {
     return new LedgerError('unavailable', `${this.name} cannot be read`, { cause })
   }
+}
+
+/** Of the first entry whose key is not before this one. */
+function placeOf(entries: readonly Entry[], key: Buffer): number {
+  let [low, high] = [0, entries.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (entries[middle]![0].compare(key) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
