@@ -1,7 +1,7 @@
 /** The other end of the control socket: what a command of the CLI speaks through. */
 import { type IncomingMessage, request } from 'node:http'
-import type { StorageReader } from '../ledger/storage.ts'
-import { decodeFrames, queryOfRange } from './entry-frames.ts'
+import type { Entry, StorageReader } from '../ledger/storage.ts'
+import { askedAtOnce, decodeFrames, type EntryQuestion, queryOfRange, rangeQuery } from './entry-frames.ts'
 import type { Operations } from './operations.ts'
 
 /** Asks a server, running or opened in this process, and reads its stored entries. */
@@ -80,11 +80,33 @@ export const remoteReader = (path: string, salvages = false): StorageReader => (
     return value
   },
   async *entries(range) {
-    const answer = await send(path, 'GET', `/entries?${queryOfRange(range, salvages)}`)
-    if (answer.statusCode !== 200) throw new ControlError('unavailable', 'the server cannot read its ledger')
-    yield* decodeFrames(answer)
+    yield* entriesIn(await send(path, 'GET', `/entries?${queryOfRange(range, salvages)}`))
+  },
+  async getAll(keys) {
+    const found = new Map<string, Buffer>()
+    const names = keys.map((key) => key.toString('hex'))
+    for (const some of inGroups(names))
+      for await (const [key, value] of entriesIn(await ask(path, { keys: some }, salvages)))
+        found.set(key.toString('hex'), value)
+    return names.map((name) => found.get(name))
+  },
+  async *entriesOf(ranges) {
+    for (const some of inGroups(ranges.map(rangeQuery)))
+      yield* entriesIn(await ask(path, { ranges: some }, salvages))
   },
 })
+
+function* inGroups<T>(all: readonly T[]): Generator<T[]> {
+  for (let at = 0; at < all.length; at += askedAtOnce) yield all.slice(at, at + askedAtOnce)
+}
+
+const ask = (path: string, question: EntryQuestion, salvages: boolean): Promise<IncomingMessage> =>
+  send(path, 'POST', '/entries', JSON.stringify({ ...question, ...(salvages && { salvage: true }) }))
+
+function entriesIn(answer: IncomingMessage): AsyncIterable<Entry> {
+  if (answer.statusCode !== 200) throw new ControlError('unavailable', 'the server cannot read its ledger')
+  return decodeFrames(answer)
+}
 
 function send(
   socketPath: string,

@@ -6,8 +6,8 @@
 import { chmod, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import fastify, { type FastifyInstance } from 'fastify'
-import type { StorageReader } from '../ledger/storage.ts'
-import { type EntriesQuery, encodeFrame, rangeOfQuery } from './entry-frames.ts'
+import type { Entry, StorageReader } from '../ledger/storage.ts'
+import { answerTo, type EntriesQuery, type EntryQuestion, encodeFrame, rangeOfQuery } from './entry-frames.ts'
 import type { OperationName, Operations } from './operations.ts'
 
 const framesAtOnceBytes = 256 * 1024
@@ -43,7 +43,14 @@ export async function listenOnControlSocket(
     return reply.type('application/octet-stream').send(value)
   })
   app.get<{ Querystring: EntriesQuery }>('/entries', ({ query }, reply) =>
-    reply.type('application/octet-stream').send(Readable.from(frames(readerFor(reader, query), query))),
+    reply
+      .type('application/octet-stream')
+      .send(Readable.from(frames(readerFor(reader, query).entries(rangeOfQuery(query))))),
+  )
+  app.post<{ Body: EntryQuestion }>('/entries', ({ body }, reply) =>
+    reply
+      .type('application/octet-stream')
+      .send(Readable.from(frames(answerTo(readerFor(reader, body), body)))),
   )
   await rm(path, { force: true })
   await app.listen({ path })
@@ -51,13 +58,13 @@ export async function listenOnControlSocket(
   return app
 }
 
-const readerFor = (reader: StorageReader, { salvage }: { salvage?: string }): StorageReader =>
+const readerFor = (reader: StorageReader, { salvage }: { salvage?: string | boolean }): StorageReader =>
   (salvage === undefined ? undefined : reader.salvage) ?? reader
 
-async function* frames(reader: StorageReader, query: EntriesQuery): AsyncGenerator<Buffer> {
+async function* frames(entries: AsyncIterable<Entry>): AsyncGenerator<Buffer> {
   let waiting: Buffer[] = []
   let bytes = 0
-  for await (const [key, value] of reader.entries(rangeOfQuery(query))) {
+  for await (const [key, value] of entries) {
     const frame = encodeFrame(key, value)
     waiting.push(frame)
     bytes += frame.length

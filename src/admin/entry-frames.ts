@@ -1,5 +1,8 @@
-/** Stored entries on the control socket: key length(4), value length(4), key, value; a range as hex in the query. */
-import type { Range } from '../ledger/storage.ts'
+/**
+ * Stored entries on the control socket: key length(4), value length(4), key, value; a range as hex in the query, keys and
+ * several ranges as JSON in the body.
+ */
+import type { Entry, Range, StorageReader } from '../ledger/storage.ts'
 
 export interface EntriesQuery {
   gte: string
@@ -20,9 +23,7 @@ export function encodeFrame(key: Buffer, value: Buffer): Buffer {
 }
 
 /** Entries of a stream of frames, however it is cut into chunks. */
-export async function* decodeFrames(
-  chunks: AsyncIterable<Buffer>,
-): AsyncGenerator<[key: Buffer, value: Buffer]> {
+export async function* decodeFrames(chunks: AsyncIterable<Buffer>): AsyncGenerator<Entry> {
   let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of chunks) {
     let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
@@ -38,14 +39,38 @@ export async function* decodeFrames(
   if (rest.length > 0) throw new Error('the server broke off')
 }
 
-export const queryOfRange = ({ gte, lt, reverse, limit }: Range, salvage: boolean): string =>
-  new URLSearchParams({
-    gte: gte.toString('hex'),
-    lt: lt.toString('hex'),
-    ...(reverse && { reverse: '1' }),
-    ...(limit !== undefined && { limit: String(limit) }),
-    ...(salvage && { salvage: '1' }),
-  }).toString()
+/** So many keys or ranges are asked for at a time: with names of 255 bytes less than 1 MiB. */
+export const askedAtOnce = 400
+
+/** What is asked for in a body. */
+export interface EntryQuestion {
+  keys?: string[]
+  ranges?: EntriesQuery[]
+  salvage?: boolean
+}
+
+/** The entries that are there of those asked for, in the order of the question. */
+export async function* answerTo(
+  reader: StorageReader,
+  { keys = [], ranges = [] }: EntryQuestion,
+): AsyncGenerator<Entry> {
+  for (const hex of keys) {
+    const key = Buffer.from(hex, 'hex')
+    const value = await reader.get(key)
+    if (value) yield [key, value]
+  }
+  for (const range of ranges) yield* reader.entries(rangeOfQuery(range))
+}
+
+export const rangeQuery = ({ gte, lt, reverse, limit }: Range): EntriesQuery => ({
+  gte: gte.toString('hex'),
+  lt: lt.toString('hex'),
+  ...(reverse && { reverse: '1' }),
+  ...(limit !== undefined && { limit: String(limit) }),
+})
+
+export const queryOfRange = (range: Range, salvage: boolean): string =>
+  new URLSearchParams({ ...rangeQuery(range), ...(salvage && { salvage: '1' }) }).toString()
 
 export const rangeOfQuery = ({ gte, lt, reverse, limit }: EntriesQuery): Range => ({
   gte: Buffer.from(gte, 'hex'),

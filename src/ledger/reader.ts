@@ -6,7 +6,7 @@ import type { EventCodec, RecordedEvent } from './codec.ts'
 import { LedgerError } from './errors.ts'
 import { decodePosition, eventKey, frontierKey, sideKey, streamKey } from './layout.ts'
 import { decodeRecord, type EventRecord } from './record.ts'
-import type { Storage, StorageReader } from './storage.ts'
+import type { Entry, Range, Storage, StorageReader } from './storage.ts'
 import { readTile } from './tree-writer.ts'
 
 const saltBytes = 32
@@ -15,6 +15,41 @@ const saltBytes = 32
 export async function logSize(reader: StorageReader): Promise<number> {
   const frontier = await reader.get(frontierKey)
   return frontier ? Frontier.deserialize(frontier).size : 0
+}
+
+/** Values in the order of their keys. */
+export async function readAll(
+  reader: StorageReader,
+  keys: readonly Buffer[],
+): Promise<(Buffer | undefined)[]> {
+  if (reader.getAll) return reader.getAll(keys)
+  const values: (Buffer | undefined)[] = []
+  for (const key of keys) values.push(await reader.get(key))
+  return values
+}
+
+/** Entries of one range after the other, each range of a snapshot of its own that is not older than those before. */
+export async function* readRanges(reader: StorageReader, ranges: readonly Range[]): AsyncGenerator<Entry> {
+  if (reader.entriesOf) yield* reader.entriesOf(ranges)
+  else for (const range of ranges) yield* reader.entries(range)
+}
+
+/** Where the index entries of a stream lie. */
+export const rangeOfStream = (stream: string): Range => ({
+  gte: streamKey(stream, 0),
+  lt: streamKey(stream, 0xffff_ffff),
+})
+
+/** The records at positions of the log, in their order. @throws LedgerError damaged */
+export async function readRecordsAt(
+  reader: StorageReader,
+  positions: readonly number[],
+): Promise<EventRecord[]> {
+  const records = await readAll(reader, positions.map(eventKey))
+  return records.map((bytes, i) => {
+    if (!bytes) throw new LedgerError('damaged', `the record at position ${positions[i]} is missing`)
+    return decodeRecord(bytes)
+  })
 }
 
 /** The record bytes of positions `from` up to but not including `to`; where the log has a gap, the positions tell. */
@@ -71,8 +106,7 @@ export async function* readStream<E>(
   codec: EventCodec<E>,
   stream: string,
 ): AsyncGenerator<RecordedEvent<E>> {
-  const range = { gte: streamKey(stream, 0), lt: streamKey(stream, 0xffff_ffff) }
-  for await (const [, value] of reader.entries(range)) {
+  for await (const [, value] of reader.entries(rangeOfStream(stream))) {
     const { record } = await readRecord(reader, decodePosition(value))
     yield await restoreEvent(reader, codec, record)
   }
@@ -80,8 +114,8 @@ export async function* readStream<E>(
 
 /** Number of events in a stream: the version the next one will have. */
 export async function streamVersion(reader: StorageReader, stream: string): Promise<number> {
-  const range = { gte: streamKey(stream, 0), lt: streamKey(stream, 0xffff_ffff), reverse: true, limit: 1 }
-  for await (const [key] of reader.entries(range)) return key.readUInt32BE(key.length - 4) + 1
+  for await (const [key] of reader.entries({ ...rangeOfStream(stream), reverse: true, limit: 1 }))
+    return key.readUInt32BE(key.length - 4) + 1
   return 0
 }
 

@@ -30,6 +30,10 @@ export interface StorageReader {
   entries(range: Range): AsyncIterable<Entry>
   /** The same, as many at once as were read at once, where the reader can tell. */
   entryLists?(range: Range): AsyncIterable<readonly Entry[]>
+  /** Values in the order of their keys, in one question where each would be one; see `readAll`. */
+  getAll?(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>
+  /** Entries of one range after the other, in one question where each would be one; see `readRanges`. */
+  entriesOf?(ranges: readonly Range[]): AsyncIterable<Entry>
   /** The same without what is altered in segments, where reading fails otherwise; absent where there are none. */
   readonly salvage?: StorageReader
 }
