@@ -1,6 +1,7 @@
 /**
  * A log of any length, made by the real ledger in this process: sign-ons with their refreshes and tokens of clients
- * for themselves, of a hundred clients and two hundred users, spread over the thirty days before now.
+ * for themselves, of a hundred clients and two hundred users, spread over the thirty days before now where not told
+ * otherwise.
  */
 import { readFileSync } from 'node:fs'
 import { registerClient, registerUser } from '../src/admin/administration.ts'
@@ -14,7 +15,7 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import { type Event, streamOf } from '../src/oauth/events.ts'
 import { type BenchHome, client, clientRegistration, userRegistration } from './home.ts'
 
-const days = 30
+const defaultDays = 30
 const daySeconds = 86_400
 const clientCount = 100
 const userCount = 200
@@ -32,12 +33,25 @@ export interface MadeLog {
   tokens: string[]
 }
 
+export interface LogOptions {
+  /** Over which it is spread. */
+  days?: number
+  refreshSeconds?: number
+  /** Of the access tokens of the bench's own client, which are asked for at the end. */
+  ownSeconds?: number
+}
+
 /** @param onProgress is told how many events there are */
 export async function makeLog(
   folder: string,
   home: BenchHome,
   eventCount: number,
   onProgress: (done: number) => void,
+  {
+    days = defaultDays,
+    refreshSeconds = 30 * daySeconds,
+    ownSeconds = 2 * days * daySeconds,
+  }: LogOptions = {},
 ): Promise<MadeLog> {
   const startedMs = performance.now()
   const paths = homePaths(folder)
@@ -51,7 +65,7 @@ export async function makeLog(
   const core = await openCore(loaded, paths, loaded.settings.server.issuer, now)
   const { ledger } = core.context
   try {
-    const made = new Life(ledger, clients, users)
+    const made = new Life(ledger, clients, users, { refreshSeconds, ownSeconds })
     const first = ledger.size
     let signedAt = 0
     const appender = async () => {
@@ -109,10 +123,17 @@ class Life {
   readonly #ledger: Ledger<Event>
   readonly #clients: readonly string[]
   readonly #users: readonly string[]
+  readonly #seconds: { refreshSeconds: number; ownSeconds: number }
   readonly #issued: string[] = []
   #turn = 0
 
-  constructor(ledger: Ledger<Event>, clients: readonly string[], users: readonly string[]) {
+  constructor(
+    ledger: Ledger<Event>,
+    clients: readonly string[],
+    users: readonly string[],
+    seconds: { refreshSeconds: number; ownSeconds: number },
+  ) {
+    this.#seconds = seconds
     this.#ledger = ledger
     this.#clients = clients
     this.#users = users
@@ -143,8 +164,7 @@ class Life {
       subject: null,
       scopes,
       accessTokenHash: access.hash,
-      // Those of the bench's client are asked for at the end.
-      accessExpiresAtSeconds: seconds + (clientId === client.id ? 2 * days * daySeconds : 3600),
+      accessExpiresAtSeconds: seconds + (clientId === client.id ? this.#seconds.ownSeconds : 3600),
       refreshTokenHash: null,
       refreshExpiresAtSeconds: null,
     })
@@ -186,7 +206,7 @@ class Life {
       accessTokenHash: secrets.create('access').hash,
       accessExpiresAtSeconds: seconds + 3600,
       refreshTokenHash: secrets.create('refresh').hash,
-      refreshExpiresAtSeconds: seconds + 30 * daySeconds,
+      refreshExpiresAtSeconds: seconds + this.#seconds.refreshSeconds,
     })
     await this.#append(
       stream,

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Progress, progressLine } from '../src/terminal/progress.ts'
 import { appendTable, benchAppend } from './append.ts'
+import { atTable, benchAt } from './at.ts'
 import { auditTable, benchAudit } from './audit.ts'
 import { createFolder } from './home.ts'
 import { benchHttp } from './http.ts'
@@ -33,6 +34,10 @@ const benches = {
   audit: async ({ events = 300_000 }, folder, progress) => {
     const report = await benchAudit(folder, events, progress)
     return { report, text: auditTable(report) }
+  },
+  at: async ({ events = 1_000_000 }, folder, progress) => {
+    const report = await benchAt(folder, events, progress)
+    return { report, text: atTable(report) }
   },
   'ten-million': async ({ events = 10_000_000, seconds }, folder, progress) => {
     const report = await benchGrowth(folder, events, seconds, progress)

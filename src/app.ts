@@ -22,6 +22,7 @@ import { publishedLog } from './ledger/published-log.ts'
 import { nodeClient } from './node-client.ts'
 import { type Counters, counters$, zeroCounters } from './projections/counters.ts'
 import { flatHistory, type History, history$ } from './projections/history.ts'
+import { LifetimeFollower } from './projections/lifetime-follower.ts'
 import { type Monitor, monitor } from './projections/monitor.ts'
 import { receiptSource } from './receipts.ts'
 import { sealOnDemand, startSealing } from './sealing.ts'
@@ -126,6 +127,10 @@ export async function openApp({
       log: logger,
     })
 
+    const lifetimes = new LifetimeFollower(context.ledger, {
+      onError: (err) => logger.warn({ err }, 'the index by time could not be written; it is tried again'),
+    })
+    closing.push(() => lifetimes.stop())
     const upkeep = await openSessionUpkeep(context, logger)
     closing.push(() => upkeep.stop())
     const live = followEvents(core)
@@ -186,6 +191,7 @@ export async function openApp({
     const keeping = keepSigningKeys(context, logger)
     closing.push(async () => keeping.stop())
     upkeep.start()
+    lifetimes.start()
     logger.info(
       { issuer: context.settings.issuer, position: context.ledger.size, endpoint: chain.endpoint },
       'serving',

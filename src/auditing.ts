@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type Connection, ControlError, connectTo } from './admin/connection.ts'
 import type { BackupManifest } from './audit/backup.ts'
 import type { SavedCheckpoint } from './audit/checkpoint-check.ts'
+import { rebuildLifetimes } from './audit/lifetime-rebuild.ts'
 import { type RebuiltRows, rebuildRows } from './audit/rebuild.ts'
 import { restoreBackup } from './audit/restore.ts'
 import { type Verification, verifyLedger } from './audit/verify.ts'
@@ -47,6 +48,11 @@ export function verifyHistory(connection: Connection, options: AuditOptions): Pr
   })
 }
 
+export interface Rebuilt extends RebuiltRows {
+  /** Whether the index by time was written anew. */
+  lifetimes: boolean
+}
+
 /** A checkpoint note from a file. @throws ControlError malformed */
 export function savedCheckpoint(file: string): SavedCheckpoint {
   try {
@@ -60,15 +66,15 @@ export function savedCheckpoint(file: string): SavedCheckpoint {
 }
 
 /**
- * Replaces the read models of a stopped server by a fresh fold. The log itself is verified first: of one that is
- * damaged nothing is rebuilt.
+ * Replaces the read models of a stopped server by a fresh fold, and the index by time where it is not right. The log
+ * itself is verified first: of one that is damaged nothing is rebuilt.
  *
  * @throws ControlError already_running, damaged; LedgerError locked, unavailable
  */
 export async function rebuildReadModels(
   paths: HomePaths,
   onProgress?: (done: number, total: number) => void,
-): Promise<RebuiltRows> {
+): Promise<Rebuilt> {
   if (await connectTo(paths.controlSocket))
     throw new ControlError('already_running', 'a running server needs its read models: stop it first')
   const storage = await openSegmentedStorage(paths.ledger, paths.segments)
@@ -88,7 +94,8 @@ export async function rebuildReadModels(
         'damaged',
         `the log itself is damaged, nothing was rebuilt: ${fault.kind}${fault.position === null ? '' : ` at position ${fault.position}`}: ${fault.detail}`,
       )
-    return await rebuildRows(storage, `${paths.ledger}.rebuild`, { onProgress })
+    const rows = await rebuildRows(storage, `${paths.ledger}.rebuild`, { onProgress })
+    return { ...rows, lifetimes: await rebuildLifetimes(storage) }
   } finally {
     await storage.close()
   }

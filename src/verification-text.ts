@@ -1,6 +1,6 @@
 /** The result of `audit verify` for people. */
-import type { RebuiltRows } from './audit/rebuild.ts'
 import type { Verification } from './audit/verify.ts'
+import type { Rebuilt } from './auditing.ts'
 
 const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
 
@@ -32,10 +32,11 @@ export function verificationText(result: Verification): string {
 }
 
 /** What `audit verify --rebuild` did. */
-export function rebuiltText({ events, added, altered, removed }: RebuiltRows): string {
+export function rebuiltText({ events, added, altered, removed, lifetimes }: Rebuilt): string {
   const what =
     added + altered + removed === 0
       ? 'they were right'
       : `${counted(added, 'row')} added, ${altered} corrected, ${removed} taken away`
-  return `read models folded anew from ${counted(events, 'event')}: ${what}`
+  const index = lifetimes ? '; the index by time was written anew' : ''
+  return `read models folded anew from ${counted(events, 'event')}: ${what}${index}`
 }

@@ -10,7 +10,7 @@ export default class AuditAt extends OperatorCommand {
   static override description =
     `Tokens and browser sessions that were valid then, whatever has happened since. With --client or --scope only the sessions that the tokens were given in.
 
-With --user or --client the answer comes from an index; without either the ledger is read up to that moment.`
+The answer comes from an index by time, and from the events that it does not know of yet: a server writes it behind them, also for a ledger that has none. audit verify compares it with the events; --whole-log does without it.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> 2026-11-02T10:15:00Z --user alice',
     '<%= config.bin %> <%= command.id %> 2026-11-02T10:15:00Z --client trusted --scope write --json',
@@ -26,6 +26,7 @@ With --user or --client the answer comes from an index; without either the ledge
     user: Flags.string({ description: 'name of a user, or the subject, as of a user who was removed' }),
     client: Flags.string({ description: 'client id' }),
     scope: Flags.string({ description: 'only tokens with this scope' }),
+    'whole-log': Flags.boolean({ description: 'go through the log up to that moment, not by the index' }),
   }
 
   async run(): Promise<AccessAnswer> {
@@ -39,7 +40,7 @@ With --user or --client the answer comes from an index; without either the ledge
         throw new ControlError('not_found', 'The user not found.')
       if (client !== undefined && !(await isClientKnown(reader, client)))
         throw new ControlError('not_found', 'The client not found.')
-      const answer = await accessAt(reader, { atMs, subject, client, scope })
+      const answer = await accessAt(reader, { atMs, subject, client, scope, wholeLog: flags['whole-log'] })
       this.log(textOf(answer))
       return answer
     })

@@ -1,7 +1,12 @@
 import { Flags } from '@oclif/core'
-import type { RebuiltRows } from '../../src/audit/rebuild.ts'
 import type { Verification } from '../../src/audit/verify.ts'
-import { nodeEndpoint, rebuildReadModels, savedCheckpoint, verifyHistory } from '../../src/auditing.ts'
+import {
+  nodeEndpoint,
+  type Rebuilt,
+  rebuildReadModels,
+  savedCheckpoint,
+  verifyHistory,
+} from '../../src/auditing.ts'
 import type { HomePaths } from '../../src/config/home.ts'
 import { nodeClient } from '../../src/node-client.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
@@ -41,7 +46,7 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
     }),
   }
 
-  async run(): Promise<Verification & { rebuilt?: RebuiltRows }> {
+  async run(): Promise<Verification & { rebuilt?: Rebuilt }> {
     const { flags } = await this.parse(AuditVerify)
     const paths = this.paths(flags.home)
     const { settings } = this.load(paths, flags.profile)
@@ -74,7 +79,7 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
     })
   }
 
-  async #rebuild(paths: HomePaths): Promise<RebuiltRows> {
+  async #rebuild(paths: HomePaths): Promise<Rebuilt> {
     const progress = progressLine(process.stderr, this.errorAppearance.interactive)
     const rebuilt = await rebuildReadModels(paths, (done, total) =>
       progress.update(`rebuilding, ${done} of ${total} events`),

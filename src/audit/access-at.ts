@@ -1,22 +1,21 @@
 /**
- * Who held valid access at a moment: each stream folded as far as it had come by then, by the same `evolve` as
- * live, and the same rule for what is live. By index where a user or a client is given; else the log is gone
- * through up to that moment. Nothing is verified here; `verify.ts` does that.
+ * Who held valid access at a moment: the streams that may have been valid then (`lifetimes-at.ts`), each folded as far
+ * as it had come by the same `evolve` as live, and the same rule for what is live. Nothing is verified here; `verify.ts`
+ * does that.
  */
 import QuickLRU from 'quick-lru'
-import { LedgerError } from '../ledger/errors.ts'
-import { decodePosition, eventKey, rowKey, streamKey } from '../ledger/layout.ts'
-import { readRecords } from '../ledger/reader.ts'
-import { decodeRecord, type EventRecord } from '../ledger/record.ts'
+import { decodePosition, streamKey } from '../ledger/layout.ts'
+import { rangeOfStream, readRanges, readRecordsAt } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
-import { type Event, type GrantType, streamOf } from '../oauth/events.ts'
+import { type GrantType, streamOf } from '../oauth/events.ts'
 import type { Grant } from '../oauth/grant.ts'
 import { liveToken } from '../oauth/introspection.ts'
 import { isSessionLive, type Session } from '../oauth/session.ts'
-import { evolveLoaded, historyRowPrefix, kindOfStream, type Loaded } from '../projections/rows.ts'
+import { evolveLoaded, kindOfStream, type Loaded } from '../projections/rows.ts'
 import type { States, StreamKind } from '../projections/state-codec.ts'
 import { subjectOf } from './history.ts'
+import { streamsAt } from './lifetimes-at.ts'
 import { eventsUntil } from './moment.ts'
 
 export interface AccessQuestion {
@@ -25,6 +24,8 @@ export interface AccessQuestion {
   subject?: string | undefined
   client?: string | undefined
   scope?: string | undefined
+  /** Goes through the log up to then instead of asking the index by time. */
+  wholeLog?: boolean | undefined
 }
 
 /** A token that was valid. */
@@ -57,28 +58,71 @@ export interface AccessAnswer {
 
 /** States that many grants share: clients and users. */
 const keptStates = 10_000
+/** Streams that are read at a time. */
+const streamsAtOnce = 256
+
+type AnyLoaded = Loaded<States[StreamKind]>
 
 /** @throws LedgerError damaged or unavailable */
 export async function accessAt(reader: StorageReader, question: AccessQuestion): Promise<AccessAnswer> {
-  const events = await eventsUntil(reader, question.atMs)
-  const past = new Past(reader, events, question.atMs)
-  const answer: AccessAnswer = { at: new Date(question.atMs).toISOString(), events, access: [], sessions: [] }
-  const isOfGrants = question.client !== undefined || question.scope !== undefined
-  for await (const stream of past.streams(question)) {
-    if (kindOfStream(stream) === 'grant') answer.access.push(...(await past.access(stream, question)))
-    else if (!isOfGrants) answer.sessions.push(...(await past.session(stream)))
+  const { atMs, subject, client, scope, wholeLog } = question
+  const events = await eventsUntil(reader, atMs)
+  const past = new Past(reader, events, atMs)
+  const grantsOnly = client !== undefined || scope !== undefined
+  const found: Found = { access: [], sessions: [] }
+  const seen = new Set<string>()
+  for await (const streams of inGroups(
+    streamsAt(reader, { atMs, events, subject, client, grantsOnly, wholeLog }),
+    seen,
+  ))
+    await past.find(streams, question, found)
+  if (grantsOnly) {
+    const sessions = new Set(found.access.map(({ held }) => held.session))
+    sessions.delete(null)
+    for await (const streams of inGroups(
+      [...sessions].map((id) => streamOf.session(id!)),
+      seen,
+    ))
+      await past.find(streams, question, found)
   }
-  if (isOfGrants)
-    for (const id of new Set(answer.access.map(({ session }) => session)))
-      if (id !== null) answer.sessions.push(...(await past.session(streamOf.session(id))))
-  return answer
+  return {
+    at: new Date(atMs).toISOString(),
+    events,
+    access: inOrder(found.access),
+    sessions: inOrder(found.sessions),
+  }
+}
+
+/** What was valid, with the position at which its stream begins. */
+interface Found {
+  access: { position: number; held: HeldAccess }[]
+  sessions: { position: number; held: Session }[]
+}
+
+const inOrder = <T>(found: readonly { position: number; held: T }[]): T[] =>
+  found.toSorted((a, b) => a.position - b.position).map(({ held }) => held)
+
+async function* inGroups(
+  streams: AsyncIterable<string> | Iterable<string>,
+  seen: Set<string>,
+): AsyncGenerator<string[]> {
+  let group: string[] = []
+  for await (const stream of streams) {
+    if (seen.has(stream)) continue
+    seen.add(stream)
+    group.push(stream)
+    if (group.length < streamsAtOnce) continue
+    yield group
+    group = []
+  }
+  if (group.length > 0) yield group
 }
 
 class Past {
   readonly #reader: StorageReader
   readonly #events: number
   readonly #atMs: number
-  readonly #shared = new QuickLRU<string, Loaded<States[StreamKind]>>({ maxSize: keptStates })
+  readonly #shared = new QuickLRU<string, AnyLoaded>({ maxSize: keptStates })
 
   constructor(reader: StorageReader, events: number, atMs: number) {
     this.#reader = reader
@@ -86,30 +130,24 @@ class Past {
     this.#atMs = atMs
   }
 
-  /** Grants and sessions that may matter, in the order of their beginning. */
-  async *streams({ subject, client }: AccessQuestion): AsyncGenerator<string> {
-    const records =
-      subject !== undefined
-        ? this.#indexed('u', subject)
-        : client !== undefined
-          ? this.#indexed('c', client)
-          : this.#scanned()
-    // The index names a stream once; gone through in order, it is seen first at its beginning.
-    const isIndexed = subject !== undefined || client !== undefined
-    for await (const { stream, version, type, body } of records) {
-      if ((version > 0 && !isIndexed) || !isAccess(stream)) continue
-      if (!isOver(decodeEvent(type, body), this.#atMs)) yield stream
+  /** Adds what was valid of these grants and sessions. */
+  async find(streams: readonly string[], question: AccessQuestion, found: Found): Promise<void> {
+    for (const [stream, { state, position }] of await this.#fold(streams)) {
+      if (!state) continue
+      if (kindOfStream(stream) === 'grant')
+        for (const held of await this.#access(stream, state as Grant, question))
+          found.access.push({ position, held })
+      else if (await this.#isValid(state as Session))
+        found.sessions.push({ position, held: state as Session })
     }
   }
 
-  async access(stream: string, question: AccessQuestion): Promise<HeldAccess[]> {
-    const { state: grant } = await this.#fold('grant', stream)
-    if (!grant || grant.clientId !== (question.client ?? grant.clientId)) return []
-    if (await this.#isCutOff(grant)) return []
+  async #access(stream: string, grant: Grant, question: AccessQuestion): Promise<HeldAccess[]> {
     const { clientId, subject, grantType, session } = grant
-    if (subject !== (question.subject ?? subject)) return []
-    const client = (await this.#load('client', streamOf.client(clientId))).state
-    const user = subject === null ? undefined : (await this.#load('user', streamOf.user(subject))).state
+    if (clientId !== (question.client ?? clientId) || subject !== (question.subject ?? subject)) return []
+    if (await this.#isCutOff(grant)) return []
+    const client = (await this.#load<'client'>(streamOf.client(clientId))).state
+    const user = subject === null ? undefined : (await this.#load<'user'>(streamOf.user(subject))).state
     return [grant.access?.hash, grant.refresh?.hash].flatMap((tokenHash): HeldAccess[] => {
       const live = tokenHash && liveToken(tokenHash, grant, client, user, this.#atMs)
       if (!tokenHash || !live) return []
@@ -123,72 +161,47 @@ class Past {
   /** Whether the grant whose token was exchanged for this one, or one before it, had ended. */
   async #isCutOff({ parent }: Grant): Promise<boolean> {
     for (let id = parent; id !== undefined; ) {
-      const { state } = await this.#load('grant', streamOf.grant(id))
+      const { state } = await this.#load<'grant'>(streamOf.grant(id))
       if (!state || state.ended) return true
       id = state.parent
     }
     return false
   }
 
-  async session(stream: string): Promise<Session[]> {
-    const { state } = await this.#fold('session', stream)
-    if (!state || !isSessionLive(state, this.#atMs)) return []
-    const user = (await this.#load('user', streamOf.user(state.subject))).state
-    return user && !user.removed ? [state] : []
+  async #isValid(session: Session): Promise<boolean> {
+    if (!isSessionLive(session, this.#atMs)) return false
+    const user = (await this.#load<'user'>(streamOf.user(session.subject))).state
+    return user !== undefined && !user.removed
   }
 
-  async *#scanned(): AsyncGenerator<EventRecord> {
-    for await (const [, bytes] of readRecords(this.#reader, 0, this.#events)) yield decodeRecord(bytes)
-  }
-
-  async *#indexed(kind: 'u' | 'c', id: string): AsyncGenerator<EventRecord> {
-    const prefix = rowKey(historyRowPrefix(kind, id))
-    const range = { gte: prefix, lt: Buffer.concat([prefix.subarray(0, -1), Buffer.of(1)]) }
-    for await (const [key] of this.#reader.entries(range)) {
-      // A name may hold the byte 00 itself; only eight bytes behind it are a position.
-      if (key.length !== prefix.length + 8) continue
-      const position = decodePosition(key, prefix.length)
-      if (position < this.#events) yield await this.#record(position)
+  async #load<K extends StreamKind>(stream: string): Promise<Loaded<States[K]>> {
+    let loaded = this.#shared.get(stream)
+    if (!loaded) {
+      loaded = (await this.#fold([stream])).get(stream) ?? { state: undefined, version: 0 }
+      this.#shared.set(stream, loaded)
     }
+    return loaded as Loaded<States[K]>
   }
 
-  async #load<K extends StreamKind>(kind: K, stream: string): Promise<Loaded<States[K]>> {
-    const known = this.#shared.get(stream)
-    if (known) return known as Loaded<States[K]>
-    const loaded = await this.#fold(kind, stream)
-    this.#shared.set(stream, loaded)
-    return loaded
-  }
-
-  async #fold<K extends StreamKind>(kind: K, stream: string): Promise<Loaded<States[K]>> {
-    let loaded: Loaded<States[K]> = { state: undefined, version: 0 }
-    const range = { gte: streamKey(stream, 0), lt: streamKey(stream, 0xffff_ffff) }
-    for await (const [, value] of this.#reader.entries(range)) {
+  /** States as they were then, of those streams that had begun, with the position at which they did. */
+  async #fold(streams: readonly string[]): Promise<Map<string, AnyLoaded & { position: number }>> {
+    const positions: number[] = []
+    for await (const [, value] of readRanges(this.#reader, streams.map(rangeOfStream))) {
       const position = decodePosition(value)
-      if (position >= this.#events) break
-      const record = await this.#record(position)
-      loaded = evolveLoaded(kind, loaded, { ...record, event: decodeEvent(record.type, record.body) })
+      if (position < this.#events) positions.push(position)
     }
-    return loaded
+    const folded = new Map<string, AnyLoaded & { position: number }>()
+    for (const record of await readRecordsAt(this.#reader, positions)) {
+      const { stream, position, type, body } = record
+      const before = folded.get(stream) ?? { state: undefined, version: 0, position }
+      const recorded = { ...record, event: decodeEvent(type, body) }
+      folded.set(stream, {
+        ...evolveLoaded<StreamKind>(kindOfStream(stream), before, recorded),
+        position: before.position,
+      })
+    }
+    return folded
   }
-
-  async #record(position: number): Promise<EventRecord> {
-    const bytes = await this.#reader.get(eventKey(position))
-    if (!bytes) throw new LedgerError('damaged', `the record at position ${position} is missing`)
-    return decodeRecord(bytes)
-  }
-}
-
-const isAccess = (stream: string): boolean => ['grant', 'session'].includes(kindOfStream(stream))
-
-/** Nothing that came later can have made it last until then: its stream need not be read. */
-function isOver(event: Event, atMs: number): boolean {
-  if (event.type === 'session.started') return event.expiresAtSeconds * 1000 <= atMs
-  return (
-    event.type === 'token.issued' &&
-    event.refreshTokenHash === null &&
-    event.accessExpiresAtSeconds * 1000 <= atMs
-  )
 }
 
 /** The subject of a user by name or, as for one who was removed, by the subject itself. */

@@ -32,6 +32,8 @@ export const faultKinds = {
   row_missing: 'a row of the read models is missing',
   row_altered: 'a row of the read models is not the one that follows from the events',
   row_unexpected: 'a row of the read models that no event explains',
+  lifetime_missing: 'the index by time does not lead to a grant or session',
+  lifetime_unexpected: 'an entry of the index by time that no grant or session explains',
   anchor_malformed: 'a stored anchor cannot be read or is not the transaction it names',
   anchor_root: 'an anchor commits to another root than the records have: history was rewritten',
   anchor_beyond_log: 'an anchor covers more events than there are: the log was cut',

@@ -3,7 +3,7 @@ import { type EntryKind, frontierKey, kindOf, rangeOf } from '../ledger/layout.t
 import type { StorageReader } from '../ledger/storage.ts'
 import type { Faults } from './fault.ts'
 
-const kinds: readonly EntryKind[] = ['annex', 'event', 'frontier', 'row', 'stream', 'tile', 'side']
+const kinds: readonly EntryKind[] = ['annex', 'event', 'frontier', 'life', 'row', 'stream', 'tile', 'side']
 
 export async function checkStrayEntries(reader: StorageReader, faults: Faults): Promise<void> {
   const known = kinds.map(rangeOf).toSorted((a, b) => a.gte.compare(b.gte))

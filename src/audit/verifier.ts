@@ -12,6 +12,7 @@ import { CheckpointCheck, type FoundCheckpoint } from './checkpoint-check.ts'
 import { ErasureCheck } from './erasure-check.ts'
 import { Faults } from './fault.ts'
 import { IndexCheck } from './index-check.ts'
+import { checkLifetimes } from './lifetime-check.ts'
 import type { LogParts } from './log-parts.ts'
 import { RecordCheck } from './record-check.ts'
 import { RowCheck } from './row-check.ts'
@@ -239,6 +240,7 @@ export class Verifier {
     else {
       const found = new Faults(this.#log.faults.most)
       await rows.finish(this.#size, found)
+      if (found.count === 0) await checkLifetimes(this.#reader, this.#size, found)
       if ((await this.#sizeNow()) === this.#size)
         for (const { position, kind, detail } of found.sorted()) this.#faults.add(position, kind, detail)
       else this.#unchecked.push('the read models were not compared: the log has grown meanwhile')

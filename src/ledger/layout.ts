@@ -4,6 +4,8 @@
  *     a name                        annex: checkpoints, anchors, what is said about the log but is not of it
  *     e position(8)                 record
  *     f                             frontier of the tree: size and left-full subtree hashes
+ *     l head(14) stream             lifetime of a stream, written behind the events (src/projections/lifetimes.ts)
+ *     l d due(4) stream             when to look at it again
  *     r key                         row of a read model, written in its event's own batch
  *     s stream 00 version(4)        position(8) of the event: the unique (stream, version) of compare-and-append
  *     t level(1) index(8)           tile of the tree, 256 hashes of 32 bytes (fewer in the last of each level)
@@ -20,6 +22,7 @@ const prefix = {
   annex: ascii('a'),
   event: ascii('e'),
   frontier: ascii('f'),
+  life: ascii('l'),
   row: ascii('r'),
   stream: ascii('s'),
   tile: ascii('t'),
@@ -70,6 +73,18 @@ export function rowKey(key: Buffer): Buffer {
   return full
 }
 
+/** Of a lifetime's row: kind, class, bucket, owner and start; the name of the stream follows. */
+export const lifeHeadBytes = 14
+
+/** @param head of a row, or `d` and a time */
+export function lifeKey(head: Buffer, stream: string): Buffer {
+  const key = Buffer.allocUnsafe(1 + head.length + Buffer.byteLength(stream))
+  key[0] = prefix.life
+  head.copy(key, 1)
+  key.write(stream, 1 + head.length)
+  return key
+}
+
 export const annexKey = (name: string): Buffer => Buffer.from(`a${name}`)
 
 /** Keys that the storage keeps for itself, by their second byte. */
@@ -94,11 +109,12 @@ export const decodeLater = (key: Buffer): { dueMs: number; stream: string } => (
 
 const versionBytes = 5
 /**
- * What a key is looked up by in the filter of a segment: for index entries and states the name of their stream, for
- * other rows the key; undefined for keys that are found by other means.
+ * What a key is looked up by in the filter of a segment: for index entries, states and lifetimes the name of their
+ * stream, for other rows the key; undefined for keys that are found by other means.
  */
 export function filterPart(key: Buffer): Buffer | undefined {
   if (key[0] === prefix.stream) return key.subarray(1, key.length - versionBytes)
+  if (key[0] === prefix.life) return key.subarray(1 + lifeHeadBytes)
   if (key[0] !== prefix.row || key[1] === ascii('h')) return undefined
   return key[1] === ascii('s') ? key.subarray(2) : key
 }

@@ -1,6 +1,7 @@
 /**
- * Which rows of the read models are cold: those of streams that are over, such as grants and sessions, and what an event
- * put into the history for ever. They move to segments with the events; nothing of what they say is lost or changes.
+ * Which rows of the read models are cold: those of streams that are over, such as grants and sessions, their lifetimes
+ * with them, and what an event put into the history for ever. They move to segments with the events; nothing of what they
+ * say is lost or changes.
  */
 import { rowKey } from '../ledger/layout.ts'
 import { readStream } from '../ledger/reader.ts'
@@ -9,12 +10,13 @@ import type { ColdRows } from '../ledger/segments/cold-rows.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { hashesOf } from '../oauth/events.ts'
 import { forgetAfterMs } from '../oauth/failed-attempts.ts'
+import { lifeRows, lifetimeOf } from './lifetimes.ts'
 import { decodeLoaded, kindOfStream, projectRows, stateRowKey, tokenRowKey } from './rows.ts'
 import type { States, StreamKind } from './state-codec.ts'
 
 const codec = { encode: encodeEvent, decode: decodeEvent }
 const historyPrefix = 'h'.charCodeAt(0)
-const statePrefix = 's'.charCodeAt(0)
+const statePrefix = rowKey(Buffer.from('s'))
 
 /**
  * When streams are over by themselves, in seconds since 1970; undefined while no end is in sight. Streams of other kinds
@@ -50,7 +52,7 @@ export const coldRows: ColdRows = {
       { ...record, event },
       {
         get: () => undefined,
-        put: (key) => void (key[0] === historyPrefix && keys.push(key)),
+        put: (key) => void (key[0] === historyPrefix && keys.push(rowKey(key))),
         del: () => {},
       },
     )
@@ -67,11 +69,13 @@ export const coldRows: ColdRows = {
     if (endSeconds === undefined) return undefined
     const endMs = endSeconds * 1000
     if (endMs >= beforeMs) return endMs
-    const rows = [stateRowKey(stream)]
+    const rows = [rowKey(stateRowKey(stream))]
     for await (const { event } of readStream(storage, codec, stream))
-      for (const hash of hashesOf(event)) if (hash !== null) rows.push(tokenRowKey(hash))
+      for (const hash of hashesOf(event)) if (hash !== null) rows.push(rowKey(tokenRowKey(hash)))
+    const life = lifetimeOf(stream, state)
+    if (life) for (const [key] of lifeRows(life, life.endSeconds)) rows.push(key)
     return rows
   },
 
-  streamOf: (key) => (key[0] === statePrefix ? key.toString('utf8', 1) : undefined),
+  streamOf: (key) => (key.compare(statePrefix, 0, 2, 0, 2) === 0 ? key.toString('utf8', 2) : undefined),
 }

@@ -1,7 +1,7 @@
 import type { EventRecord } from '../record.ts'
 import type { Storage } from '../storage.ts'
 
-/** Which rows may move to a segment; keys of rows are as projections write them. */
+/** Which rows may move to a segment, by their keys in the storage. */
 export interface ColdRows {
   /** Those that follow from this event alone and never change. */
   ofEvent(record: EventRecord): Buffer[]

@@ -7,7 +7,6 @@ import {
   filterPart,
   laterKey,
   ownRange,
-  rowKey,
   streamKey,
 } from '../layout.ts'
 import { decodeRecord } from '../record.ts'
@@ -100,8 +99,7 @@ export class Collector {
   }
 
   /** @returns whether it is in LevelDB; in an older segment otherwise, or nowhere */
-  #addRow(row: Buffer): boolean {
-    const key = rowKey(row)
+  #addRow(key: Buffer): boolean {
     const value = this.#storage.hot.get(key)
     if (value) this.sorted.add(key, value)
     return value !== undefined

@@ -13,7 +13,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LedgerError } from '../errors.ts'
-import { eventKey, kindOf, segmentKey } from '../layout.ts'
+import { eventKey, segmentKey } from '../layout.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Entry } from '../storage.ts'
 import type { ColdRows } from './cold-rows.ts'
@@ -73,10 +73,10 @@ export class Sealer {
     return run
   }
 
-  /** Lets LevelDB give back the room of what was moved: rewrites its files of records, index and rows. */
+  /** Lets LevelDB give back the room of what was moved: rewrites its files of records, lifetimes, index and rows. */
   async compact(): Promise<void> {
     const { hot } = this.#options.storage
-    for (const kind of ['e', 'r', 's'])
+    for (const kind of ['e', 'l', 'r', 's'])
       await hot.compact({ gte: Buffer.from(kind), lt: Buffer.from(`${kind}\xff`, 'latin1') })
   }
 
@@ -212,7 +212,7 @@ export class Sealer {
     await ledger.maintain((batch, isReserved) => {
       const { hot } = batch as SegmentedBatch
       for (const [key, value] of entries) {
-        const stream = kindOf(key) === 'row' ? coldRows.streamOf(key.subarray(1)) : undefined
+        const stream = coldRows.streamOf(key)
         if (stream !== undefined && isReserved(stream)) continue
         if (storage.hot.get(key)?.equals(value)) hot.del(key)
       }

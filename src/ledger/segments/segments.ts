@@ -112,7 +112,7 @@ export class Segments {
     const kind = kindOf(key)
     if (kind === 'event')
       return key.length === 9 ? this.#at(decodePosition(key, 1))?.file.get(key) : undefined
-    if (kind !== 'stream' && kind !== 'row') return undefined
+    if (kind !== 'stream' && kind !== 'row' && kind !== 'life') return undefined
     const part = filterPart(key)
     const hash = part && filterHash(part)
     for (let i = this.#list.length - 1; i >= 0; i--) {
@@ -197,7 +197,7 @@ export class Segments {
   }
 }
 
-/** Kinds that segments hold lie from records to index entries; none of the kinds between is ever in one. */
+/** Kinds that segments hold lie from records to index entries. */
 const firstKind = eventKey(0).subarray(0, 1)
 const behindLastKind = Buffer.of(streamKey('', 0)[0]! + 1)
 
