@@ -93,6 +93,8 @@ export async function registerPages(
   await app.register(cookie)
   await app.register(csrf, {
     cookieKey: isSecure ? '__Host-signon_csrf' : 'signon_csrf',
+    // Whoever sends forms without tokens would else write a line of the log with each.
+    logLevel: 'debug',
     cookieOpts: { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecure },
     getToken: (request) => {
       const token = (request.body as Record<string, unknown> | undefined)?._csrf
