@@ -1,18 +1,21 @@
 /** A site on Express that signs its visitors on by Auth.js, which finds all it needs by discovery. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ExpressAuth, type ExpressAuthConfig, getSession } from '@auth/express'
+import { customFetch, ExpressAuth, type ExpressAuthConfig, getSession } from '@auth/express'
 import express from 'express'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { registerClient, registerUser } from '../../src/admin/administration.ts'
 import { FormBrowser } from '../../src/admin/form-browser.ts'
 import { type HttpApp, openHttpApp } from '../support/http-app.ts'
+import { bothSchemes } from '../support/schemes.ts'
 import { pageOf, redirectOf, visit } from '../support/visitor.ts'
 
 const person = { username: 'alice', password: 'correct horse battery staple' }
 const clientId = 'auth-js-site'
 const clientSecret = 'secret of: the site'
 const nowhere = () => false
+/** Knows the authorities of the system only. */
+const untrusting = globalThis.fetch
 
 interface Site {
   origin: string
@@ -21,7 +24,7 @@ interface Site {
   close(): Promise<void>
 }
 
-async function openSite(issuer: string): Promise<Site> {
+async function openSite(issuer: string, fetchFrom: typeof fetch): Promise<Site> {
   const app = express()
   const server = createServer(app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -40,6 +43,7 @@ async function openSite(issuer: string): Promise<Site> {
         checks: ['pkce', 'state', 'nonce'],
         // The name stands in UserInfo, not in the ID token (OpenID Connect Core section 5.4).
         idToken: false,
+        [customFetch]: fetchFrom,
       },
     ],
     secret: 'of the cookies, thirty-two bytes long',
@@ -63,25 +67,6 @@ async function openSite(issuer: string): Promise<Site> {
 
 let served: HttpApp
 let site: Site
-beforeAll(async () => {
-  served = await openHttpApp()
-  site = await openSite(served.issuer)
-  await registerClient(served.administrator, {
-    client_id: clientId,
-    client_secret: clientSecret,
-    redirect_uris: [`${site.origin}/auth/callback/signon`],
-    scope: 'openid profile email',
-  })
-  await registerUser(served.administrator, {
-    ...person,
-    authorities: ['USER'],
-    claims: { name: 'Alice Archer', email: 'alice@example.com' },
-  })
-})
-afterAll(async () => {
-  await site.close()
-  await served.close()
-})
 
 const sessionOf = async (browser: FormBrowser) =>
   JSON.parse(pageOf(await visit(browser, `${site.origin}/`, person)).html).session
@@ -92,31 +77,68 @@ async function signIn(browser: FormBrowser) {
   return next instanceof URL ? { at: next, asked: [] } : visit(browser, next, person)
 }
 
-test('Auth.js: sign-in, the session shows the user, sign-out', async () => {
-  const browser = new FormBrowser(nowhere)
-  expect(await sessionOf(browser)).toBeNull()
-  const arrival = await signIn(browser)
-  expect(site.complaints).toEqual([])
-  expect([arrival.asked, pageOf(arrival).url.href]).toEqual([['password', 'consent'], `${site.origin}/`])
-  expect(await sessionOf(browser)).toEqual({
-    user: { name: 'Alice Archer', email: 'alice@example.com' },
-    expires: expect.any(String),
+describe.each(await bothSchemes())('Auth.js, over $name', (scheme) => {
+  beforeAll(async () => {
+    vi.stubGlobal('fetch', scheme.fetch)
+    served = await openHttpApp(scheme.environment)
+    site = await openSite(served.issuer, scheme.fetch)
+    await registerClient(served.administrator, {
+      client_id: clientId,
+      client_secret: clientSecret,
+      redirect_uris: [`${site.origin}/auth/callback/signon`],
+      scope: 'openid profile email',
+    })
+    await registerUser(served.administrator, {
+      ...person,
+      authorities: ['USER'],
+      claims: { name: 'Alice Archer', email: 'alice@example.com' },
+    })
+  })
+  afterAll(async () => {
+    await site.close()
+    await served.close()
+    vi.unstubAllGlobals()
   })
 
-  const signOut = pageOf(await visit(browser, `${site.origin}/auth/signout`, person))
-  await browser.submit(signOut, { callbackUrl: `${site.origin}/` })
-  expect(await sessionOf(browser)).toBeNull()
-  // Signed off at the site, still signed on at the server: nothing is asked.
-  expect((await signIn(browser)).asked).toEqual([])
-  expect(await sessionOf(browser)).not.toBeNull()
-})
+  test('sign-in, the session shows the user, sign-out', async () => {
+    const browser = new FormBrowser(nowhere)
+    expect(await sessionOf(browser)).toBeNull()
+    const arrival = await signIn(browser)
+    expect(site.complaints).toEqual([])
+    expect([arrival.asked, pageOf(arrival).url.href]).toEqual([['password', 'consent'], `${site.origin}/`])
+    expect(await sessionOf(browser)).toEqual({
+      user: { name: 'Alice Archer', email: 'alice@example.com' },
+      expires: expect.any(String),
+    })
 
-test('Auth.js: an answer that another visitor began is not taken', async () => {
-  const one = new FormBrowser((url) => url.pathname === '/auth/callback/signon')
-  const callback = redirectOf(await signIn(one))
-  const another = new FormBrowser(nowhere)
-  const page = pageOf(await visit(another, callback, person))
-  expect(page.url.pathname).toBe('/auth/error')
-  expect(site.complaints.splice(0).map(({ name }) => name)).toEqual(['InvalidCheck'])
-  expect(await sessionOf(another)).toBeNull()
+    const signOut = pageOf(await visit(browser, `${site.origin}/auth/signout`, person))
+    await browser.submit(signOut, { callbackUrl: `${site.origin}/` })
+    expect(await sessionOf(browser)).toBeNull()
+    // Signed off at the site, still signed on at the server: nothing is asked.
+    expect((await signIn(browser)).asked).toEqual([])
+    expect(await sessionOf(browser)).not.toBeNull()
+  })
+
+  test('an answer that another visitor began is not taken', async () => {
+    const one = new FormBrowser((url) => url.pathname === '/auth/callback/signon')
+    const callback = redirectOf(await signIn(one))
+    const another = new FormBrowser(nowhere)
+    const page = pageOf(await visit(another, callback, person))
+    expect(page.url.pathname).toBe('/auth/error')
+    expect(site.complaints.splice(0).map(({ name }) => name)).toEqual(['InvalidCheck'])
+    expect(await sessionOf(another)).toBeNull()
+  })
+
+  if (scheme.name === 'https')
+    test('a site that was not told of the authority asks nobody', async () => {
+      const doubting = await openSite(served.issuer, untrusting)
+      try {
+        const browser = new FormBrowser(nowhere)
+        const page = pageOf(await visit(browser, `${doubting.origin}/auth/signin`, person))
+        expect(await browser.submit(page, {})).toMatchObject({ url: { pathname: '/auth/error' } })
+        expect(doubting.complaints).toHaveLength(1)
+      } finally {
+        await doubting.close()
+      }
+    })
 })

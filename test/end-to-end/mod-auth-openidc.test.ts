@@ -77,14 +77,14 @@ Listen 127.0.0.1:${port}
 /** Apache started by root gives itself away to another user. */
 const identity = process.getuid?.() === 0 ? 'User www-data\nGroup www-data' : ''
 
-const configuration = (ports: Ports, issuer: string, { certificateFile }: Certificate) => `
+const configuration = (ports: Ports, issuer: string, { caFile }: Certificate) => `
 ServerRoot ${folder}
 ServerName 127.0.0.1
 PidFile ${folder}/pid
 DefaultRuntimeDir ${folder}
 ErrorLog ${folder}/error.log
 ${identity}
-OIDCCABundlePath ${certificateFile}
+OIDCCABundlePath ${caFile}
 ${modulesUsed.map((name) => `LoadModule ${name}_module ${modules}/mod_${name}.so`).join('\n')}
 LoadModule auth_openidc_module ${modules}/mod_auth_openidc.so
 DocumentRoot ${folder}/www

@@ -68,7 +68,7 @@ const generate = (name: string, ...words: string[]) =>
   start(
     '/usr/bin/oidc-gen',
     [
-      ...[name, '--iss', served.issuer, '--scope', scope, '--cp', certificate!.certificateFile],
+      ...[name, '--iss', served.issuer, '--scope', scope, '--cp', certificate!.caFile],
       ...['--pw-file', join(folder, 'password'), '--prompt=none', ...words],
     ],
     environment,

@@ -1,18 +1,19 @@
 /** A site on Express that signs its visitors on by passport-oauth2, as its manual says. */
 import { createServer, type Server } from 'node:http'
+import { Agent } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import express, { type ErrorRequestHandler } from 'express'
 import session from 'express-session'
 import passport from 'passport'
 import { Strategy, type VerifyCallback } from 'passport-oauth2'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { registerClient, registerUser } from '../../src/admin/administration.ts'
 import { FormBrowser } from '../../src/admin/form-browser.ts'
 import { type HttpApp, openHttpApp } from '../support/http-app.ts'
+import { bothSchemes } from '../support/schemes.ts'
 import { pageOf, visit } from '../support/visitor.ts'
 
 const person = { username: 'alice', password: 'correct horse battery staple' }
-const clientId = 'express-site'
 const clientSecret = 'secret of the site'
 const nowhere = () => false
 
@@ -25,12 +26,12 @@ interface SiteUser {
 /** The profile of passport is what UserInfo says. */
 class SignOnStrategy extends Strategy {
   readonly userInfoUrl: string
-  constructor(issuer: string, callbackURL: string) {
+  constructor(clientID: string, issuer: string, callbackURL: string, ca: Buffer | undefined) {
     super(
       {
         authorizationURL: `${issuer}/oauth/authorize`,
         tokenURL: `${issuer}/oauth/token`,
-        clientID: clientId,
+        clientID,
         clientSecret,
         callbackURL,
         scope: ['openid', 'profile'],
@@ -42,6 +43,7 @@ class SignOnStrategy extends Strategy {
     )
     this.userInfoUrl = `${issuer}/oauth/userinfo`
     this._oauth2.useAuthorizationHeaderforGET(true)
+    if (ca) this._oauth2.setAgent(new Agent({ ca }))
   }
   override userProfile(accessToken: string, done: (error?: unknown, profile?: unknown) => void): void {
     this._oauth2.get(this.userInfoUrl, accessToken, (error, body) =>
@@ -55,13 +57,17 @@ interface Site {
   close(): Promise<void>
 }
 
-async function openSite(connect: (origin: string) => Promise<string>): Promise<Site> {
+async function openSite(
+  clientId: string,
+  connect: (origin: string) => Promise<string>,
+  ca?: Buffer,
+): Promise<Site> {
   const app = express()
   const server: Server = createServer(app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const signOn = new passport.Passport()
-  signOn.use(new SignOnStrategy(await connect(origin), `${origin}/callback`))
+  signOn.use(new SignOnStrategy(clientId, await connect(origin), `${origin}/callback`, ca))
   signOn.serializeUser((user, done) => done(null, user))
   signOn.deserializeUser((user: Express.User, done) => done(null, user))
   app.use(session({ secret: 'of the cookies', resave: false, saveUninitialized: false, name: 'site' }))
@@ -84,32 +90,40 @@ async function openSite(connect: (origin: string) => Promise<string>): Promise<S
   }
 }
 
-let served: HttpApp
-let site: Site
-beforeAll(async () => {
-  served = await openHttpApp()
-  site = await openSite(async (origin) => {
-    await registerClient(served.administrator, {
-      client_id: clientId,
-      client_secret: clientSecret,
-      grant_types: ['authorization_code', 'refresh_token'],
-      redirect_uris: [`${origin}/callback`],
-      scope: 'openid profile',
+describe.each(await bothSchemes())('passport-oauth2 on Express, over $name', (scheme) => {
+  let served: HttpApp
+  let site: Site
+  const openSiteOf = (clientId: string, ca: Buffer | undefined) =>
+    openSite(
+      clientId,
+      async (origin) => {
+        await registerClient(served.administrator, {
+          client_id: clientId,
+          client_secret: clientSecret,
+          grant_types: ['authorization_code', 'refresh_token'],
+          redirect_uris: [`${origin}/callback`],
+          scope: 'openid profile',
+        })
+        return served.issuer
+      },
+      ca,
+    )
+  beforeAll(async () => {
+    vi.stubGlobal('fetch', scheme.fetch)
+    served = await openHttpApp(scheme.environment)
+    site = await openSiteOf('express-site', scheme.certificate?.ca)
+    await registerUser(served.administrator, {
+      ...person,
+      authorities: ['USER'],
+      claims: { name: 'Alice Archer', email: 'alice@example.com' },
     })
-    return served.issuer
   })
-  await registerUser(served.administrator, {
-    ...person,
-    authorities: ['USER'],
-    claims: { name: 'Alice Archer', email: 'alice@example.com' },
+  afterAll(async () => {
+    await site.close()
+    await served.close()
+    vi.unstubAllGlobals()
   })
-})
-afterAll(async () => {
-  await site.close()
-  await served.close()
-})
 
-describe('passport-oauth2 on Express', () => {
   test('a visitor is sent to sign on and comes back known by name', async () => {
     const browser = new FormBrowser(nowhere)
     const arrival = await visit(browser, `${site.origin}/`, person)
@@ -151,4 +165,18 @@ describe('passport-oauth2 on Express', () => {
     const wrong = pageOf(await visit(stopAtCallback, callback, person))
     expect([wrong.status, JSON.parse(wrong.html)]).toEqual([500, { failed: 'invalid_grant' }])
   })
+
+  if (scheme.name === 'https')
+    test('a site that was not told of the authority signs nobody on', async () => {
+      const doubting = await openSiteOf('doubting-site', undefined)
+      try {
+        const page = pageOf(await visit(new FormBrowser(nowhere), `${doubting.origin}/`, person))
+        expect([page.status, page.html]).toEqual([
+          500,
+          expect.stringContaining('Failed to obtain access token'),
+        ])
+      } finally {
+        await doubting.close()
+      }
+    })
 })

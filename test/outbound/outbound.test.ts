@@ -142,11 +142,13 @@ describe('where a name leads', () => {
   test('over TLS, to an address inside by an allowed network, with the name checked in the certificate', async () => {
     const certificate = await makeCertificate(temporaryFolder())
     if (!certificate) return
-    const key = await readFile(certificate.privateKeyFile)
-    const port = await serve(answerJson, createTlsServer({ key, cert: certificate.pem }, answerJson))
+    const [key, cert] = await Promise.all(
+      [certificate.privateKeyFile, certificate.certificateFile].map((file) => readFile(file)),
+    )
+    const port = await serve(answerJson, createTlsServer({ key: key!, cert: cert! }, answerJson))
     const resolve = async () => ['127.0.0.1']
     const policy = { allow: ['localhost', 'other.example'], clientHosts: [] }
-    const trusting = new Outbound(policy, { resolve, trust: certificate.pem })
+    const trusting = new Outbound(policy, { resolve, trust: certificate.ca })
     const request = { namedBy: 'administrator', mediaTypes: json } as const
     expect((await trusting.send({ ...request, url: `https://localhost:${port}/` })).status).toBe(200)
     const code = 'unreachable'
