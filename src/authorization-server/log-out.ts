@@ -23,7 +23,7 @@ export async function logOut(
   redirectUri: string,
   live: LiveSession | undefined,
 ): Promise<{ location: string; sessionEnded: boolean }> {
-  const stream = isToken('access', accessToken) ? await grantStreamOf(context, accessToken) : undefined
+  const stream = isToken('refresh', accessToken) ? undefined : await grantStreamOf(context, accessToken)
   const grant = stream === undefined ? undefined : context.models.load('grant', stream).state
   const client = grant && findClient(context, grant.clientId)
   if (stream === undefined || !grant || !client)

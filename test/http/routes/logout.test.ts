@@ -67,6 +67,26 @@ describe('of SignOn 1.1: access_token and redirect_uri', () => {
     expect(await isActive(routes, token)).toBe(false)
   })
 
+  test('a JWT access token is one too', async () => {
+    await registerClient(routes.administrator, {
+      client_id: 'signed',
+      client_secret: 'secret',
+      grant_types: ['client_credentials', 'authorization_code'],
+      redirect_uris: [callback],
+      scope: 'read',
+      accessTokenFormat: 'jwt',
+    })
+    const issued = await routes.post(
+      '/oauth/token',
+      { grant_type: 'client_credentials' },
+      basic('signed', 'secret'),
+    )
+    const { access_token: token } = issued.json()
+    const query = { access_token: token, redirect_uri: callback }
+    expect((await routes.http.inject({ url: logoutUrl(query) })).headers.location).toBe(callback)
+    expect(await isActive(routes, token)).toBe(false)
+  })
+
   describe('refused with a page: no redirect, nothing ends', () => {
     let tokens: Tokens
     beforeEach(async () => {
