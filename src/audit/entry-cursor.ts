@@ -46,6 +46,14 @@ export class EntryCursor {
 export const listsOf = (reader: StorageReader, range: Range): AsyncIterable<readonly Entry[]> =>
   reader.entryLists?.(range) ?? gathered(reader.entries(range))
 
+/** Values of a range in lists, as they were read. */
+export const valueListsOf = (reader: StorageReader, range: Range): AsyncIterable<readonly Buffer[]> =>
+  reader.valueLists?.(range) ?? valuesOf(listsOf(reader, range))
+
+async function* valuesOf(lists: AsyncIterable<readonly Entry[]>): AsyncGenerator<readonly Buffer[]> {
+  for await (const entries of lists) yield entries.map(([, value]) => value)
+}
+
 const gatheredAtOnce = 256
 
 async function* gathered(entries: AsyncIterable<Entry>): AsyncGenerator<readonly Entry[]> {

@@ -3,13 +3,13 @@
  * and becomes something else, such as the bytes of its row, only when it leaves.
  */
 import { LedgerError } from '../ledger/errors.ts'
-import { decodePosition, eventKey, rangeOf, sideKey } from '../ledger/layout.ts'
+import { eventKey, rangeOf, sideKey } from '../ledger/layout.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
 import type { Recorded } from '../oauth/events.ts'
 import { type AnyLoaded, evolveLoaded, kindOfStream } from '../projections/rows.ts'
-import { EntryCursor, listsOf } from './entry-cursor.ts'
+import { EntryCursor, valueListsOf } from './entry-cursor.ts'
 import { RecentStates } from './recent-states.ts'
 import { mayGoOn, noEvents, type StateBefore, unknownState } from './stream-states.ts'
 
@@ -72,11 +72,11 @@ async function* eventLists(reader: StorageReader, size: number): AsyncGenerator<
   let position = 0
   try {
     await sides.next()
-    for await (const entries of listsOf(reader, { ...rangeOf('event'), lt: eventKey(size) })) {
+    for await (const records of valueListsOf(reader, { ...rangeOf('event'), lt: eventKey(size) })) {
       const events: Recorded[] = []
-      for (const [key, bytes] of entries) {
-        if (decodePosition(key, 1) !== position) throw missing(position)
+      for (const bytes of records) {
         const record = decodeRecord(bytes)
+        if (record.position !== position) throw missing(position)
         const { timeMs, stream, version, type, body } = record
         const found = record.commitment && sideAt(sides, position)
         const side = found instanceof Promise ? await found : found

@@ -34,6 +34,8 @@ export interface StorageReader {
   getAll?(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>
   /** Entries of one range after the other, in one question where each would be one; see `readRanges`. */
   entriesOf?(ranges: readonly Range[]): AsyncIterable<Entry>
+  /** The values alone, in the same order, which is a third faster. */
+  valueLists?(range: Range): AsyncIterable<readonly Buffer[]>
   /** The same without what is altered in segments, where reading fails otherwise; absent where there are none. */
   readonly salvage?: StorageReader
 }
@@ -60,6 +62,7 @@ export type Entry = [key: Buffer, value: Buffer]
 export interface LevelStorage extends Storage {
   /** Entries of `entries`, as many at once as were read at once. The snapshot is that of the first call of `next`. */
   entryLists(range: Range): AsyncGenerator<readonly Entry[]>
+  valueLists(range: Range): AsyncGenerator<readonly Buffer[]>
   /** Rewrites the files that hold keys from `gte` on up to `lt`, so that what was deleted there takes no room. */
   compact(range: Range): Promise<void>
 }
@@ -71,6 +74,8 @@ const bytesAtOnce = 1 << 20
 const longRange = 100
 /** An audit over the whole log may read for minutes: whoever asked to forget is told, not kept waiting. */
 const longestSnapshotMs = 5000
+
+type IteratorOptions = { keys?: boolean; keyEncoding?: 'utf8' }
 
 export interface StorageOptions {
   /** What is written need not be there after a crash: no batch waits for the disk. */
@@ -146,6 +151,27 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
     last = written.catch(() => {})
     return written
   }
+  async function* lists(range: Range, options: IteratorOptions): AsyncGenerator<readonly Entry[]> {
+    const iterator = opened(() => db.iterator({ ...range, highWaterMarkBytes: bytesAtOnce, ...options }))
+    const release = snapshots.hold()
+    let ahead: Promise<Entry[]> | undefined
+    try {
+      for (;;) {
+        const entries = await (ahead ?? iterator.nextv(entriesAtOnce))
+        if (entries.length === 0) return
+        ahead = entries.length < longRange ? undefined : iterator.nextv(entriesAtOnce)
+        // Its failure is met at the await above, or by nobody where the caller stops here.
+        ahead?.catch(() => {})
+        yield entries
+      }
+    } catch (cause) {
+      throw unavailable('the ledger cannot be read', cause)
+    } finally {
+      await ahead?.catch(() => {})
+      await iterator.close()
+      release()
+    }
+  }
   const storage: LevelStorage = {
     get(key) {
       try {
@@ -157,26 +183,11 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
     async *entries(range) {
       for await (const entries of storage.entryLists(range)) for (const entry of entries) yield entry
     },
-    async *entryLists(range) {
-      const iterator = opened(() => db.iterator({ ...range, highWaterMarkBytes: bytesAtOnce }))
-      const release = snapshots.hold()
-      let ahead: Promise<Entry[]> | undefined
-      try {
-        for (;;) {
-          const entries = await (ahead ?? iterator.nextv(entriesAtOnce))
-          if (entries.length === 0) return
-          ahead = entries.length < longRange ? undefined : iterator.nextv(entriesAtOnce)
-          // Its failure is met at the await above, or by nobody where the caller stops here.
-          ahead?.catch(() => {})
-          yield entries
-        }
-      } catch (cause) {
-        throw unavailable('the ledger cannot be read', cause)
-      } finally {
-        await ahead?.catch(() => {})
-        await iterator.close()
-        release()
-      }
+    entryLists: (range) => lists(range, {}),
+    async *valueLists(range) {
+      // A key that is not read comes as an empty one: as text it is cheaper than as a buffer.
+      for await (const entries of lists(range, { keys: false, keyEncoding: 'utf8' }))
+        yield entries.map(([, value]) => value)
     },
     batch() {
       const batch = opened(() => db.batch())

@@ -5,11 +5,11 @@ import { expect, test } from 'vitest'
 import { Faults } from '../../src/audit/fault.ts'
 import { rebuildRows } from '../../src/audit/rebuild.ts'
 import { RowCheck } from '../../src/audit/row-check.ts'
-import { foldStates } from '../../src/audit/state-fold.ts'
-import { StreamStates } from '../../src/audit/stream-states.ts'
-import { rangeOf } from '../../src/ledger/layout.ts'
+import { foldStates, type StateFold } from '../../src/audit/state-fold.ts'
+import { StreamStates, unknownState } from '../../src/audit/stream-states.ts'
+import { eventKey, rangeOf } from '../../src/ledger/layout.ts'
 import { readEvents } from '../../src/ledger/reader.ts'
-import type { Storage } from '../../src/ledger/storage.ts'
+import type { Range, Storage } from '../../src/ledger/storage.ts'
 import type { Event } from '../../src/oauth/events.ts'
 import {
   type AnyLoaded,
@@ -88,6 +88,20 @@ test('law: each event finds the state before it, and what leaves comes to the li
   )
 })
 
+test('a record that is missing, in the middle or at the end, ends it', async () => {
+  const { storage, ledger } = await openRandomWorld([])
+  const nothing: StateFold = { leave: () => {}, recall: () => unknownState }
+  for (const gone of [ledger.size - 1, 3]) {
+    const batch = storage.batch()
+    batch.del(eventKey(gone))
+    await batch.write()
+    await expect(foldStates(storage, ledger.size, nothing)).rejects.toMatchObject({
+      code: 'damaged',
+      message: `the record at position ${gone} is missing`,
+    })
+  }
+})
+
 test('a name that stands is not put again, and one that is replaced goes', () => {
   const stream = 'user:s'
   const signed = { signedAtSeconds: 1, signature: '' }
@@ -132,9 +146,9 @@ test('law: rows that are right are found right in one pass, and one that is not 
       const { storage, ledger } = await openRandomWorld(requests)
       const passes = { count: 0 }
       const reader: Storage = Object.assign(Object.create(storage), {
-        entryLists(range: { gte: Buffer }) {
+        valueLists(range: Range) {
           if (range.gte.equals(rangeOf('event').gte)) passes.count++
-          return storage.entryLists!(range as never)
+          return storage.valueLists!(range)
         },
       })
       const check = async () => {

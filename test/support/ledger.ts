@@ -48,6 +48,7 @@ export async function openWatchedStorage(folder: string): Promise<WatchedStorage
     get: (key) => storage.get(key),
     entries: (range) => storage.entries(range),
     entryLists: (range) => storage.entryLists(range),
+    valueLists: (range) => storage.valueLists(range),
     compact: (range) => storage.compact(range),
     forget: (keys) => storage.forget(keys),
     batch() {

@@ -87,19 +87,22 @@ export async function layOver(
       for await (const entries of lists(range, salvage)) for (const entry of entries) yield entry
     },
     entryLists: (range) => lists(range, salvage),
+    valueLists: (range) => values(range, salvage),
   })
+  const hidesSome = (range: Range) => range.gte.compare(own.lt) < 0 && range.lt.compare(own.gte) > 0
+  const isHotAlone = (range: Range) => segments.within(range).length === 0 && !hidesSome(range)
   async function* lists(range: Range, salvage: boolean): AsyncGenerator<readonly Entry[]> {
     // One snapshot: the list of segments is taken, and LevelDB's iterator made, before anything else can run.
     const sealed = segments.within(range)
-    const hidesSome = range.gte.compare(own.lt) < 0 && range.lt.compare(own.gte) > 0
-    if (sealed.length === 0 && !hidesSome) {
+    const isHiding = hidesSome(range)
+    if (sealed.length === 0 && !isHiding) {
       yield* hot.entryLists(range)
       return
     }
     const { limit = Number.POSITIVE_INFINITY, ...unlimited } = range
-    const hotRange = hidesSome ? unlimited : range
+    const hotRange = isHiding ? unlimited : range
     const sources: EntryLists[] = [
-      hidesSome ? visible(hot.entryLists(hotRange)) : hot.entryLists(hotRange),
+      isHiding ? visible(hot.entryLists(hotRange)) : hot.entryLists(hotRange),
       ...(hasMarks ? [marks(hot, range)] : []),
       ...sealed.map(({ file }) => file.entryLists(range, salvage)),
     ]
@@ -109,6 +112,10 @@ export async function layOver(
       left -= entries.length
       if (left <= 0) return
     }
+  }
+  async function* values(range: Range, salvage: boolean): AsyncGenerator<readonly Buffer[]> {
+    if (isHotAlone(range)) yield* hot.valueLists(range)
+    else for await (const entries of lists(range, salvage)) yield entries.map(([, value]) => value)
   }
   const storage: SegmentedStorage = {
     hot,

@@ -122,6 +122,10 @@ describe.each([
             const found: [string, string][] = []
             for await (const [key, value] of storage.entries(range))
               found.push([key.toString('hex'), value.toString('hex')])
+            const values: string[] = []
+            for await (const list of storage.valueLists!(range))
+              for (const value of list) values.push(value.toString('hex'))
+            expect(values).toEqual(found.map(([, value]) => value))
             const [gte, lt] = [range.gte.toString('hex'), range.lt.toString('hex')]
             const right = [...model]
               .filter(([key]) => key >= gte && key < lt)
