@@ -7,7 +7,6 @@ import { type Connection, connectTo } from './admin/connection.ts'
 import { listenOnControlSocket } from './admin/control-socket.ts'
 import { createOperations, type Operations, type ServerStatus } from './admin/operations.ts'
 import { type Anchorer, openAnchorer } from './anchor/anchorer.ts'
-import type { AuthorizationContext } from './authorization-server/context.ts'
 import { openSessionUpkeep } from './authorization-server/session-upkeep.ts'
 import { type HomePaths, prepareHome } from './config/home.ts'
 import type { LoadedSettings } from './config/load.ts'
@@ -26,12 +25,10 @@ import { LifetimeFollower } from './projections/lifetime-follower.ts'
 import { type Monitor, monitor } from './projections/monitor.ts'
 import { receiptSource } from './receipts.ts'
 import { sealOnDemand, startSealing } from './sealing.ts'
+import { keepSigningKeys, takeOverSigningKey } from './signing-keys.ts'
 
 /** What the embedded node keeps each server key at. */
 const developmentFundsSats = 10n * 100_000_000n
-
-/** How often signing keys are looked at: dates are in hours and days. */
-const keyCheckMs = 60_000
 
 export interface AppOptions {
   loaded: LoadedSettings
@@ -131,6 +128,7 @@ export async function openApp({
       onError: (err) => logger.warn({ err }, 'the index by time could not be written; it is tried again'),
     })
     closing.push(() => lifetimes.stop())
+    await takeOverSigningKey(settings.keys.first, context.keys, logger)
     const upkeep = await openSessionUpkeep(context, logger)
     closing.push(() => upkeep.stop())
     const live = followEvents(core)
@@ -188,7 +186,7 @@ export async function openApp({
     const sealing = startSealing(core.sealer, settings.ledger.sealAfterSeconds * 1000, now, logger)
     closing.push(sealing)
     anchorer.start()
-    const keeping = keepSigningKeys(context, logger)
+    const keeping = keepSigningKeys(context.keys, logger)
     closing.push(async () => keeping.stop())
     upkeep.start()
     lifetimes.start()
@@ -261,25 +259,6 @@ function operationsOf(
       peers: [...settings.peer.addresses],
     }),
   })
-}
-
-/** Rotates signing keys as they come due, from the first moment on: one may have been lost with its file. */
-function keepSigningKeys({ keys }: AuthorizationContext, logger: FastifyBaseLogger) {
-  const keep = async () => {
-    try {
-      for (const step of await keys.maintain()) {
-        if (step.do === 'create') logger.info({ algorithm: step.algorithm }, 'a signing key was made')
-        else if (step.do === 'replace' && step.reason === 'missing')
-          logger.warn({ kid: step.key.kid }, 'the private part of a signing key is missing: it was replaced')
-        else logger.info({ kid: step.key.kid, change: step.do }, 'a signing key has changed')
-      }
-    } catch (error) {
-      logger.error({ err: error }, 'the signing keys could not be looked after')
-    }
-  }
-  void keep()
-  const timer = setInterval(keep, keyCheckMs)
-  return { stop: () => clearInterval(timer) }
 }
 
 /** The live projections, kept at their present values. */

@@ -5,7 +5,7 @@
  * keys. Servers of one ledger each sign with keys of their own and publish them all. A key's file is on disk
  * before its event is: dying between the two leaves a file that nobody knows, which goes with the next change.
  */
-import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, importJWK } from 'jose'
+import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
 import { LedgerError } from '../ledger/errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { ClientMetadata, SigningAlgorithm } from '../oauth/client-metadata.ts'
@@ -23,6 +23,7 @@ import {
   publicJwk,
   type ReplacementReason,
   type SigningKey,
+  type SigningKeyStatus,
   statusOf,
 } from '../oauth/signing-key.ts'
 import type { ReadModels } from '../projections/read-models.ts'
@@ -173,6 +174,30 @@ export class SigningKeys {
     })
   }
 
+  /**
+   * Takes a key over that was made elsewhere: it signs from now on, in place of the present one of its algorithm, and
+   * is rotated as all are. A key that the ledger knows is not taken twice: one that was replaced stays replaced.
+   *
+   * @param secret its private JWK, of this algorithm
+   * @returns what it is already where the ledger knows it; undefined where it was taken over now
+   * @throws RangeError for an algorithm that is not set; LedgerError unavailable
+   */
+  adopt(secret: JWK, algorithm: SigningAlgorithm): Promise<SigningKeyStatus | undefined> {
+    return this.#inTurn(async () => {
+      if (!this.algorithms.includes(algorithm))
+        throw new RangeError(`signon.keys.algorithms does not hold ${algorithm}`)
+      const known = this.#keys.get(jwkThumbprint({ ...secret }))
+      if (known) return statusOf(known)
+      const former = (await this.#held()).filter(
+        ({ key }) => key.algorithm === algorithm && statusOf(key) === 'active',
+      )
+      await this.#publish(secret, algorithm, true)
+      for (const { key } of former) await this.#take({ do: 'replace', key, reason: 'operator' })
+      await this.#settle([algorithm])
+      return undefined
+    })
+  }
+
   /** Waits for what is under way. */
   async close(): Promise<void> {
     await this.#turn
@@ -233,9 +258,12 @@ export class SigningKeys {
   }
 
   async #create(algorithm: SigningAlgorithm, activate: boolean): Promise<void> {
-    const { files, serverAddresses } = this.#sources
     const pair = await generateKeyPair(algorithm, { extractable: true, modulusLength: modulusBits })
-    const secret = await exportJWK(pair.privateKey)
+    await this.#publish(await exportJWK(pair.privateKey), algorithm, activate)
+  }
+
+  async #publish(secret: JWK, algorithm: SigningAlgorithm, activate: boolean): Promise<void> {
+    const { files, serverAddresses } = this.#sources
     const jwk = publicJwk({ ...secret })
     const kid = jwkThumbprint(jwk)
     await files.write(kid, secret)

@@ -5,6 +5,7 @@ import { expectedText, type SettingFault, SettingsError, unknownKeyProblem } fro
 import { packageRoot } from './package-root.ts'
 import { environmentVariable, isSettingKey, type SettingKey, settingKeys, settingRow } from './schema.ts'
 import { arrangeSettings, type SettingSource, type SettingSources, type Settings } from './settings.ts'
+import { file as fileType, type OwnSigningKey } from './value-types.ts'
 import { type Layer, readYamlFile, type WrittenSetting } from './yaml-layer.ts'
 
 export interface LoadOptions {
@@ -93,8 +94,7 @@ export function loadSettings(options: LoadOptions): LoadedSettings {
 function accept(written: WrittenSetting): { key: SettingKey; value: unknown } | { problem: string } {
   const { key } = written
   if (!isSettingKey(key)) return { problem: unknownKeyProblem(key) }
-  const { type, secret, unsupported } = settingRow(key)
-  if (unsupported !== undefined) return { problem: `${key} is not supported yet: ${unsupported}` }
+  const { type, secret } = settingRow(key)
   if (!type.list && written.isList)
     return { problem: `${key} takes one value, not a list; expected ${type.expected}` }
   const first = written.texts[0] ?? ''
@@ -105,8 +105,9 @@ function accept(written: WrittenSetting): { key: SettingKey; value: unknown } | 
   if ('value' in parsed) return { key, value: parsed.value }
   if (texts.length === 0) return { problem: `${key} is empty; expected ${type.expected}` }
   if (!secret) return { problem: expectedText(key, type.expected, texts[parsed.wrong]) }
+  const problem = expectedText(key, type.expected, undefined)
   return {
-    problem: `${expectedText(key, type.expected, undefined)} (number ${parsed.wrong + 1} is not, or is there twice)`,
+    problem: type.list ? `${problem} (number ${parsed.wrong + 1} is not, or is there twice)` : problem,
   }
 }
 
@@ -158,9 +159,8 @@ function profileNames(folder: string): string[] {
 
 /** Makes the paths absolute in place, and reports files that cannot be read. */
 function pathFaults(accepted: Map<SettingKey, Accepted>, home: string): SettingFault[] {
-  return (['signon.server.tls.certificate', 'signon.server.tls.privatekey'] as const).flatMap((key) => {
-    const given = accepted.get(key)
-    if (given === undefined) return []
+  return [...accepted].flatMap(([key, given]) => {
+    if (settingRow(key).type !== fileType) return []
     const path = isAbsolute(String(given.value)) ? String(given.value) : join(home, String(given.value))
     accepted.set(key, { ...given, value: path })
     try {
@@ -189,6 +189,12 @@ function jointFaults(accepted: ReadonlyMap<SettingKey, Accepted>): SettingFault[
     faults.push({
       where: describeSource(accepted.get('node.port')?.source ?? accepted.get('signon.server.port')?.source),
       problem: `node.port and signon.server.port are both ${port}; the embedded node needs a port of its own`,
+    })
+  const { algorithm } = (value('jwt.privatekey') ?? {}) as Partial<OwnSigningKey>
+  if (algorithm !== undefined && !(value('signon.keys.algorithms') as string[]).includes(algorithm))
+    faults.push({
+      where: describeSource(accepted.get('jwt.privatekey')?.source),
+      problem: `jwt.privatekey signs by ${algorithm}, which signon.keys.algorithms does not hold`,
     })
   return faults
 }

@@ -13,21 +13,13 @@ A wrong or unknown setting is named with its file, line and key and what is expe
 
 | key | kind | default | meaning |
 | --- | --- | --- | --- |
-${supported.map(tableRow).join('\n')}
+${settingKeys.map(tableRow).join('\n')}
 
 ## One by one
 
-${supported.map(section).join('\n\n')}
-
-## Known keys that are refused
-These keys of SignOn 1.1 are known, but this version does not act on them yet; a file that holds one is refused instead of silently meaning something else.
-
-${settingKeys.filter(isRefused).map(refusal).join('\n')}
+${settingKeys.map(section).join('\n\n')}
 `
 }
-
-const isRefused = (key: SettingKey) => settingRow(key).unsupported !== undefined
-const supported = settingKeys.filter((key) => !isRefused(key))
 
 function tableRow(key: SettingKey): string {
   const row = settingRow(key)
@@ -52,10 +44,6 @@ ${facts.join('\n')}
 \`\`\`yaml
 ${key}: ${row.example}
 \`\`\``.trimStart()
-}
-
-function refusal(key: SettingKey): string {
-  return `- \`${key}\`: ${settingRow(key).unsupported}`
 }
 
 function defaultText(key: SettingKey): string {

@@ -15,6 +15,7 @@ import {
   port,
   privateKeys,
   signingAlgorithms,
+  signingKey,
   truth,
   userRepository,
   type ValueType,
@@ -32,8 +33,6 @@ export interface SettingRow<T = unknown> {
   readonly required?: boolean
   /** Never shown, not in an error either, and not accepted on the command line. */
   readonly secret?: boolean
-  /** A key of SignOn 1.1 that this version knows and refuses: why. */
-  readonly unsupported?: string
   readonly text: string
   readonly example: string
 }
@@ -345,11 +344,10 @@ export const settingsTable = {
     example: '30',
   },
   'jwt.privatekey': {
-    type: freeText,
+    type: signingKey,
     secret: true,
-    unsupported: 'access tokens are opaque here; tokens signed as JWT come with a later version',
-    text: 'Key of SignOn 1.1 for signing tokens as JWT.',
-    example: '<key>',
+    text: 'A key (PEM) to begin signing tokens with, as in SignOn 1.1, so that whoever knows its public part can go on checking them. It is taken over at the first start with it and signs until `signon.keys.rotation` replaces it; then this setting has no effect any more and can go. Left out, the server makes keys of its own. Clients get JWT access tokens where they are registered with `accessTokenFormat: jwt`.',
+    example: '|\n  -----BEGIN PRIVATE KEY-----\n  ...\n  -----END PRIVATE KEY-----',
   },
 } as const satisfies Record<string, SettingRow>
 

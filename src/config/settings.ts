@@ -1,5 +1,5 @@
 import type { SettingKey, SettingValue } from './schema.ts'
-import type { SigningAlgorithm } from './value-types.ts'
+import type { OwnSigningKey, SigningAlgorithm } from './value-types.ts'
 
 /** All settings, checked. Units stand in the names; paths of files are absolute. */
 export interface Settings {
@@ -51,6 +51,8 @@ export interface Settings {
     readonly algorithms: readonly SigningAlgorithm[]
     readonly rotationSeconds: number
     readonly leadSeconds: number
+    /** To begin with, instead of one made here. */
+    readonly first: OwnSigningKey | undefined
   }
   readonly outbound: { readonly allow: readonly string[] }
   readonly registration: {
@@ -147,6 +149,7 @@ export function arrangeSettings(
       algorithms: value('signon.keys.algorithms')!,
       rotationSeconds: value('signon.keys.rotation')! * 86_400,
       leadSeconds: value('signon.keys.lead')! * 3600,
+      first: value('jwt.privatekey'),
     },
     outbound: { allow: value('signon.outbound.allow')! },
     registration: { mode: value('signon.registration.mode')!, hosts: value('signon.registration.hosts')! },

@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { isIP } from 'node:net'
 import { isP2pkhAddress, isPrivateKeyWif } from './base58check.ts'
 
@@ -134,6 +135,36 @@ export const signingAlgorithms = listOf(
   (text) => algorithmNames.some((name) => name === text),
   1,
 ) as ValueType<readonly SigningAlgorithm[]>
+
+export interface OwnSigningKey {
+  readonly algorithm: SigningAlgorithm
+  readonly key: KeyObject
+}
+
+/** The algorithm that a private key can sign with; undefined for one that is too weak or of another kind. */
+function algorithmOf({
+  asymmetricKeyType,
+  asymmetricKeyDetails = {},
+}: KeyObject): SigningAlgorithm | undefined {
+  const { modulusLength = 0, namedCurve } = asymmetricKeyDetails
+  if (asymmetricKeyType === 'rsa' && modulusLength >= 2048 && modulusLength <= 16_384) return 'RS256'
+  if (asymmetricKeyType === 'ec' && namedCurve === 'prime256v1') return 'ES256'
+  return asymmetricKeyType === 'ed25519' ? 'EdDSA' : undefined
+}
+
+export const signingKey: ValueType<OwnSigningKey> = single(
+  'private key',
+  'a private key in PEM form without a passphrase: RSA of 2048 bits or more, EC on the curve P-256, or Ed25519 (a shared secret or a WIF key cannot sign tokens here; without this setting the server makes keys of its own)',
+  (text) => {
+    try {
+      const key = createPrivateKey(text)
+      const algorithm = algorithmOf(key)
+      return algorithm && { algorithm, key }
+    } catch {
+      return undefined
+    }
+  },
+)
 
 export const pairs = listOf('pairs', 'different pairs such as ADMIN=administrators', (text) =>
   /^[^=\s][^=]*=\S.*$/.test(text),

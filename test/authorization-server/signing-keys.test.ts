@@ -5,6 +5,7 @@ import {
   decodeProtectedHeader,
   exportJWK,
   generateKeyPair,
+  importJWK,
   jwtVerify,
   SignJWT,
   UnsecuredJWT,
@@ -13,7 +14,7 @@ import { describe, expect, test } from 'vitest'
 import { PrivateKeyFiles } from '../../src/authorization-server/private-key-files.ts'
 import { SigningKeys } from '../../src/authorization-server/signing-keys.ts'
 import type { SigningAlgorithm } from '../../src/oauth/client-metadata.ts'
-import { statusOf } from '../../src/oauth/signing-key.ts'
+import { publicJwk, statusOf } from '../../src/oauth/signing-key.ts'
 import { openWorld, registerClient } from '../support/authorization.ts'
 import { temporaryFolder } from '../support/ledger.ts'
 import { sampleMetadata } from '../support/oauth.ts'
@@ -300,5 +301,58 @@ describe('RFC 8725 section 3.1, RFC 7515 section 10: whoever did not sign cannot
     const world = await attack()
     expect(await world.keys.verify(world.good)).toBeDefined()
     expect(await world.keys.verify(await forge(world))).toBeUndefined()
+  })
+})
+
+describe('a key that was made elsewhere', () => {
+  const made = async (algorithm: 'ES256' | 'EdDSA') => {
+    const { privateKey } = await generateKeyPair(algorithm, { extractable: true })
+    return exportJWK(privateKey)
+  }
+
+  test('signs at once, and is rotated as all are', async () => {
+    const { keys, pass, statuses, folder } = await openKeys()
+    const own = await made('EdDSA')
+    expect(await keys.adopt(own, 'EdDSA')).toBeUndefined()
+    const jwt = await keys.sign('JWT', { sub: 'alice' }, 'EdDSA')
+    await jwtVerify(jwt, await importJWK({ ...publicJwk({ ...own }) }, 'EdDSA'))
+    expect(readdirSync(folder)).toEqual([decodeProtectedHeader(jwt).kid])
+    expect(JSON.stringify(keys.jwks())).not.toContain(own.d)
+    for (const seconds of [90 * day, day, 3600 + 300]) {
+      pass(seconds)
+      await keys.maintain()
+    }
+    expect(statuses()).toEqual(['retired', 'active'])
+    expect(await keys.adopt(own, 'EdDSA')).toBe('retired')
+    expect(statuses()).toEqual(['retired', 'active'])
+  })
+
+  test('takes the place of the one that signs, whose tokens stay good', async () => {
+    const { keys, statuses } = await openKeys()
+    const before = await keys.sign('JWT', { n: 1 })
+    const own = await made('ES256')
+    await keys.adopt(own, 'ES256')
+    expect(statuses().sort()).toEqual(['active', 'retiring'])
+    const after = await keys.sign('JWT', { n: 2 })
+    expect(decodeProtectedHeader(after).kid).not.toBe(decodeProtectedHeader(before).kid)
+    for (const jwt of [before, after]) await jwtVerify(jwt, createLocalJWKSet(keys.jwks()))
+  })
+
+  test('is taken once, also by a server that is started again', async () => {
+    const { keys, open, ledger } = await openKeys()
+    const own = await made('ES256')
+    await keys.adopt(own, 'ES256')
+    const size = ledger.size
+    const again = await open()
+    expect(await again.adopt(own, 'ES256')).toBe('active')
+    expect(ledger.size).toBe(size)
+    const jwt = await again.sign('JWT', {})
+    expect(decodeProtectedHeader(jwt).kid).toBe(keys.list()[0]!.kid)
+  })
+
+  test('of an algorithm that is not set is refused', async () => {
+    const { keys, ledger } = await openKeys()
+    await expect(keys.adopt(await made('ES256'), 'RS256')).rejects.toThrow('signon.keys.algorithms')
+    expect(ledger.size).toBe(0)
   })
 })

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -160,7 +161,9 @@ describe('settings that are refused', () => {
     ['signon.server.issuer: https://a.example/?x=1', 'expected an http or https URL without query'],
     ['signon.ledger.origin: "a b"', 'expected a name without spaces'],
     ['signon.server.code.validity: 601', 'expected a whole number from 1 to 600'],
-    ['jwt.privatekey: TOPSECRET', 'jwt.privatekey is not supported yet'],
+    ['jwt.privatekey: TOPSECRET', 'jwt.privatekey has a wrong value; expected a private key in PEM form'],
+    ['signon.ldap.ca: none.pem', 'none.pem cannot be read'],
+    ['signon.ldap.bind-password-file: none', 'none cannot be read'],
     ['signon.admin.address: x', 'signon.admin.address is given twice, first in line 3'],
     ['signon.server.tls.certificate: none.pem', 'cannot be read'],
     ['? [a, b]\n: 1', 'has a key that is not a plain word'],
@@ -170,6 +173,74 @@ describe('settings that are refused', () => {
     const faults = faultsOf(withLine(line))
     expect(faults[0]).toMatch(/^conf\/coinstack\.yaml:\d+: /)
     expect(faults.join('\n')).toContain(expected)
+  })
+
+  describe('jwt.privatekey', () => {
+    const pem = (
+      type: 'rsa' | 'ec' | 'ed25519',
+      options: object,
+      format: 'pkcs8' | 'pkcs1' | 'sec1' = 'pkcs8',
+    ) =>
+      generateKeyPairSync(type as 'rsa', {
+        ...(options as { modulusLength: number }),
+        publicKeyEncoding: { type: 'spki', format: 'pem' },
+        privateKeyEncoding: { type: format as 'pkcs8', format: 'pem' },
+      }).privateKey
+    const written = (key: string) => ({
+      home: homeWith(complete),
+      environment: { JWT_PRIVATEKEY: key },
+    })
+
+    test.each([
+      ['RS256', 'rsa', { modulusLength: 2048 }, 'pkcs1'],
+      ['RS256', 'rsa', { modulusLength: 2048 }, 'pkcs8'],
+      ['ES256', 'ec', { namedCurve: 'P-256' }, 'sec1'],
+      ['ES256', 'ec', { namedCurve: 'P-256' }, 'pkcs8'],
+      ['EdDSA', 'ed25519', {}, 'pkcs8'],
+    ] as const)('%s: %s %j as %s', (algorithm, type, options, format) => {
+      const { settings } = loadSettings(written(pem(type, options, format)))
+      expect(settings.keys.first?.algorithm).toBe(algorithm)
+    })
+
+    test.each<[string, () => string]>([
+      ['RSA that is too short', () => pem('rsa', { modulusLength: 1024 })],
+      ['another curve', () => pem('ec', { namedCurve: 'P-384' })],
+      ['the curve of WIF keys', () => pem('ec', { namedCurve: 'secp256k1' })],
+      ['a shared secret', () => 'c2VjcmV0'],
+      ['a WIF key', () => wif],
+      [
+        'a public key',
+        () => {
+          const { publicKey } = generateKeyPairSync('ed25519')
+          return publicKey.export({ type: 'spki', format: 'pem' }) as string
+        },
+      ],
+      [
+        'a key with a passphrase',
+        () => {
+          const { privateKey } = generateKeyPairSync('ed25519')
+          const cipher = { cipher: 'aes-256-cbc', passphrase: 'x' }
+          return privateKey.export({ type: 'pkcs8', format: 'pem', ...cipher }) as string
+        },
+      ],
+    ])('%s is refused, with what to do instead', (_, key) => {
+      expect(faultsOf(written(key()))).toEqual([
+        expect.stringMatching(
+          /^environment variable JWT_PRIVATEKEY: .*without this setting the server makes keys of its own\)$/,
+        ),
+      ])
+    })
+
+    test('of an algorithm that is not set', () => {
+      const { home, environment } = written(pem('ed25519', {}))
+      const faults = faultsOf({
+        home,
+        environment: { ...environment, SIGNON_KEYS_ALGORITHMS: 'RS256 ES256' },
+      })
+      expect(faults).toEqual([
+        'environment variable JWT_PRIVATEKEY: jwt.privatekey signs by EdDSA, which signon.keys.algorithms does not hold',
+      ])
+    })
   })
 
   test('all faults come at once, one line each, with file and line', () => {
