@@ -209,7 +209,7 @@ export const settingsTable = {
   'signon.ldap.start-tls': {
     type: truth,
     default: 'false',
-    text: 'Whether an `ldap:` connection goes on as TLS before anything is said (RFC 4511 section 4.14). Passwords travel on it: without this or `ldaps:` only on the machine itself.',
+    text: 'Whether an `ldap:` connection goes on as TLS before anything is said (RFC 4511 section 4.14). Passwords travel on it: without this and without `ldaps:` only a directory on this very machine is taken.',
     example: 'true',
   },
   'signon.ldap.ca': {

@@ -1,27 +1,16 @@
-/**
- * Users in an LDAP directory (RFC 4511): found by a filter, proved by binding as them (RFC 4513 section 5.1.3).
- *
- * Each look-up is a connection of its own: logins are few, and a connection that is bound as one user is never
- * another one's.
- */
-import { Client, Filter, InvalidCredentialsError, type SearchOptions } from 'ldapts'
+/** Users in an LDAP directory (RFC 4511): found by a filter, proved by binding as them (RFC 4513 section 5.1.3). */
+import { type Client, Filter, InvalidCredentialsError, type SearchOptions } from 'ldapts'
 import { parseUserClaims, type UserClaims } from '../oauth/user-claims.ts'
-import { RepositoryError, type RepositoryUser, type UserRepository } from './repository.ts'
+import { type LdapConnection, withConnection } from './ldap-connection.ts'
+import type { RepositoryUser, UserRepository } from './repository.ts'
 
-export interface LdapSettings {
-  /** `ldap://` or `ldaps://`, host and port. */
-  url: string
+export interface LdapSettings extends LdapConnection {
   baseDn: string
   /** `{username}` stands for the name, escaped. */
   filter: string
   /** Attribute that names an entry for ever. */
   idAttribute: string
   usernameAttribute: string
-  /** Who searches; without it anonymously. */
-  bind?: { dn: string; password: string }
-  startTls: boolean
-  /** Certificates (PEM) to trust instead of the system's. */
-  ca?: Buffer
   /** Groups whose `member`s users are; without it groups are not asked for. */
   groupBaseDn?: string
   /** Authorities by the `cn` of a group; `*` is everybody's. */
@@ -30,7 +19,6 @@ export interface LdapSettings {
   claims: readonly (readonly [claim: string, attribute: string])[]
 }
 
-const timeoutMs = 5000
 const everybody = '*'
 type Entry = Record<string, Buffer | Buffer[] | string[] | string>
 
@@ -50,7 +38,7 @@ export class LdapRepository implements UserRepository {
   authenticate(username: string, password: string): Promise<RepositoryUser | undefined> {
     // A bind without a password is an anonymous one and succeeds for every name (RFC 4513 section 5.1.2).
     if (password === '') return Promise.resolve(undefined)
-    return this.#connected(async (client) => {
+    return withConnection(this.#settings, async (client) => {
       const entry = await this.#find(client, username)
       if (!entry) return undefined
       const user = await this.#userOf(client, entry)
@@ -65,30 +53,10 @@ export class LdapRepository implements UserRepository {
   }
 
   findByUsername(username: string): Promise<RepositoryUser | undefined> {
-    return this.#connected(async (client) => {
+    return withConnection(this.#settings, async (client) => {
       const entry = await this.#find(client, username)
       return entry && this.#userOf(client, entry)
     })
-  }
-
-  async #connected<T>(use: (client: Client) => Promise<T>): Promise<T> {
-    const { url, bind, startTls, ca } = this.#settings
-    const tlsOptions = ca ? { ca } : {}
-    const client = new Client({
-      url,
-      timeout: timeoutMs,
-      connectTimeout: timeoutMs,
-      ...(url.startsWith('ldaps:') && { tlsOptions }),
-    })
-    try {
-      if (startTls) await client.startTLS({ ...tlsOptions, servername: new URL(url).hostname })
-      if (bind) await client.bind(bind.dn, bind.password)
-      return await use(client)
-    } catch (cause) {
-      throw new RepositoryError(`the directory ${url} does not answer as it should`, { cause })
-    } finally {
-      await client.unbind().catch(() => {})
-    }
   }
 
   /** The one entry of this name; that two have it is nobody's proof. */

@@ -1,5 +1,5 @@
 /** Users of a real LDAP directory: found, proved, linked into the ledger, gone. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { administer } from '../../src/authorization-server/administer.ts'
 import { KeyedHash } from '../../src/authorization-server/keyed-hash.ts'
 import { authenticateUser, findSession, startSession } from '../../src/authorization-server/session.ts'
@@ -8,6 +8,8 @@ import type { OAuthError } from '../../src/oauth/errors.ts'
 import { LdapRepository, type LdapSettings, userFilter } from '../../src/users/ldap.ts'
 import { openWorld, signedRequest, tally, userRemoved, type World } from '../support/authorization.ts'
 import { hasSlapd, rootDn, rootPassword, type Slapd, startSlapd } from '../support/slapd.ts'
+import { openWiretap } from '../support/wiretap.ts'
+import { contractOfUsers } from './contract.ts'
 
 let slapd: Slapd
 const settings = (changes: Partial<LdapSettings> = {}): LdapSettings => ({
@@ -47,6 +49,49 @@ describe.skipIf(!hasSlapd)('with slapd', () => {
     opened.context.directory = new UserDirectory(repository, new KeyedHash(Buffer.alloc(32, 4)), () => {})
     return opened
   }
+  contractOfUsers('in a directory', async () => {
+    const line = await openWiretap(slapd.port)
+    const opened = await world({ url: `ldap://127.0.0.1:${line.port}` })
+    const base64 = (text: string) => Buffer.from(text).toString('base64')
+    const dnOf = (username: string) => base64(`uid=${username},ou=people,dc=example,dc=com`)
+    const known = new Set<string>()
+    const administrators = new Set<string>()
+    const setAdministrator = (username: string, isOne: boolean) => {
+      if (administrators.has(username) === isOne) return
+      administrators[isOne ? 'add' : 'delete'](username)
+      slapd.modify(
+        `dn: cn=administrators,ou=groups,dc=example,dc=com\nchangetype: modify\n${isOne ? 'add' : 'delete'}: member\nmember:: ${dnOf(username)}\n`,
+      )
+    }
+    const remove = async (username: string) => {
+      setAdministrator(username, false)
+      if (known.delete(username)) slapd.modify(`dn:: ${dnOf(username)}\nchangetype: delete\n`)
+    }
+    onTestFinished(async () => {
+      for (const username of known) await remove(username)
+      await line.close()
+    })
+    return {
+      world: opened,
+      async put({ username, password, authorities, claims: { name = username, email } = {} }) {
+        const entry = [
+          'changetype: add',
+          'objectClass: inetOrgPerson',
+          `uid:: ${base64(username)}`,
+          `cn:: ${base64(name)}`,
+          'sn: Example',
+          ...(email ? [`mail: ${email}`] : []),
+        ]
+        const change = known.has(username) ? ['changetype: modify', 'replace: userPassword'] : entry
+        slapd.modify([`dn:: ${dnOf(username)}`, ...change, `userPassword: ${password}`, ''].join('\n'))
+        known.add(username)
+        setAdministrator(username, authorities.includes('ADMIN'))
+      },
+      remove,
+      break: line.close,
+    }
+  })
+
   const logIn = ({ context }: World, name: string, password: string, address = '192.0.2.1') =>
     authenticateUser(context, name, password, address)
 

@@ -3,9 +3,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { KeyedHash } from '../../src/authorization-server/keyed-hash.ts'
 import { hashSecret, SecretChecker } from '../../src/authorization-server/secret-checker.ts'
+import { UserDirectory } from '../../src/authorization-server/user-directory.ts'
 import { openModuleRepository } from '../../src/users/module.ts'
+import { openWorld } from '../support/authorization.ts'
 import { temporaryFolder } from '../support/ledger.ts'
+import { contractOfUsers } from './contract.ts'
 
 const example = fileURLToPath(new URL('../../examples/users-in-a-file.js', import.meta.url))
 const checker = new SecretChecker()
@@ -28,6 +32,32 @@ test('the example: name and password, and what the module says of the user', asy
   expect(await repository.authenticate('bob', 'secret')).toBeUndefined()
   writeFileSync(file, 'no JSON')
   await expect(repository.authenticate('alice', 'secret')).rejects.toMatchObject({ name: 'RepositoryError' })
+})
+
+contractOfUsers('in an ES module', async () => {
+  const world = await openWorld()
+  const file = join(temporaryFolder(), 'users.json')
+  process.env.SIGNON_USERS_FILE = file
+  onTestFinished(() => void delete process.env.SIGNON_USERS_FILE)
+  const users = new Map<string, object>()
+  const write = async () => writeFileSync(file, JSON.stringify([...users.values()]))
+  world.context.directory = new UserDirectory(
+    await open(example),
+    new KeyedHash(Buffer.alloc(32, 4)),
+    () => {},
+  )
+  return {
+    world,
+    async put({ password, ...user }) {
+      users.set(user.username, { ...user, passwordHash: await hashSecret(password) })
+      await write()
+    },
+    async remove(username) {
+      users.delete(username)
+      await write()
+    },
+    break: async () => writeFileSync(file, 'no JSON'),
+  }
 })
 
 test.each([
