@@ -1,6 +1,8 @@
 /**
  * Client metadata as a client itself sends it (RFC 7591 section 2) and gets it back (section 3.2.1). Members that
- * nobody here knows are ignored, those that only the administrator may give too.
+ * nobody here knows are ignored, those that only the administrator may give too. Of scopes, grant types and response
+ * types a client gets those that are open to it: "the authorization server MAY reject or replace any of the client's
+ * requested metadata values" (section 3.2.1), and the answer says which.
  */
 import { type Client, usesSecret } from './client.ts'
 import {
@@ -10,7 +12,7 @@ import {
   selfRegistrationMembers,
 } from './client-metadata.ts'
 import { OAuthError } from './errors.ts'
-import { beyondTerms, type InvitationTerms } from './invitation.ts'
+import { beyondTerms, type InvitationTerms, isOpenGrant } from './invitation.ts'
 
 type Input = Readonly<Record<string, unknown>>
 
@@ -30,7 +32,13 @@ export function parseSelfRegistration(
 ): ClientMetadata {
   if (!isObject(input) || isDeeperThan(input, deepest))
     throw refused('a JSON object of client metadata is expected')
-  const { metadata } = parsed({ ...knownMembers(input), response_types: undefined, client_id: clientId })
+  const { metadata: read } = parsed({
+    ...knownMembers(input),
+    grant_types: grantTypesWithinTerms(input.grant_types, terms),
+    response_types: undefined,
+    client_id: clientId,
+  })
+  const metadata = withApplicationType(read)
   checkResponseTypes(input, metadata)
   checkRedirectUris(metadata)
   checkPages(metadata)
@@ -70,11 +78,14 @@ function parsed(input: Input): ReturnType<typeof parseClientRegistration> {
   }
 }
 
-/**
- * Section 2.1: response types and grant types go together; what is left out follows from the grant types. Others that
- * are asked for beside `code` are not given, and the answer says so: "the authorization server MAY reject or replace
- * any of the client's requested metadata values" (section 2).
- */
+/** Those that are open to the client; as they were sent where none is, for the fault to be named. */
+function grantTypesWithinTerms(named: unknown, terms: InvitationTerms): unknown {
+  if (!Array.isArray(named)) return named
+  const open = named.filter((type) => isOpenGrant(terms, type))
+  return open.some((type) => type !== 'refresh_token') ? open : named
+}
+
+/** Section 2.1: response types and grant types go together; what is left out follows from the grant types. */
 function checkResponseTypes({ response_types: given }: Input, { grantTypes }: ClientMetadata): void {
   if (given === undefined || given === null) return
   if ([given].flat().includes('code') !== grantTypes.includes('authorization_code'))
@@ -83,14 +94,25 @@ function checkResponseTypes({ response_types: given }: Input, { grantTypes }: Cl
 
 const loopbackHosts = ['127.0.0.1', '[::1]', 'localhost']
 
+/** RFC 8252 sections 7.1 and 7.3: a private-use scheme, or http on the loopback interface. */
+function isNativeUri(uri: string): boolean {
+  const { protocol, hostname } = new URL(uri)
+  return protocol === 'http:' ? loopbackHosts.includes(hostname) : protocol !== 'https:'
+}
+
+/** A client that only a program on the user's device can answer for is native, whatever it calls itself. */
+const withApplicationType = (metadata: ClientMetadata): ClientMetadata =>
+  metadata.redirectUris.length > 0 && metadata.redirectUris.every(isNativeUri)
+    ? { ...metadata, applicationType: 'native' }
+    : metadata
+
 /** RFC 8252 section 7 for native applications, RFC 9700 section 4.1 and OpenID Connect Registration section 2. */
 function checkRedirectUris({ redirectUris, postLogoutRedirectUris = [], ...metadata }: ClientMetadata): void {
   const isNative = metadata.applicationType === 'native'
   for (const uri of [...redirectUris, ...postLogoutRedirectUris]) {
     const { protocol, hostname } = new URL(uri)
-    const isLoopback = loopbackHosts.includes(hostname)
-    if (protocol === 'https:' && !isLoopback) continue
-    if (isNative && protocol !== 'https:' && (protocol !== 'http:' || isLoopback)) continue
+    if (protocol === 'https:' && !loopbackHosts.includes(hostname)) continue
+    if (isNative && isNativeUri(uri)) continue
     throw new OAuthError(
       'invalid_redirect_uri',
       isNative

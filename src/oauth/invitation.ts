@@ -66,6 +66,9 @@ const administratorsOnly = [
   'description',
 ] as const satisfies readonly (keyof ClientMetadata)[]
 
+export const isOpenGrant = (terms: InvitationTerms, type: unknown): boolean =>
+  terms.grantTypes.includes(type as string) && openGrantTypes.includes(type as string)
+
 /** What of the metadata goes beyond the terms. */
 export function beyondTerms(metadata: ClientMetadata, terms: InvitationTerms): string | undefined {
   const given = administratorsOnly.find((name) => {
@@ -73,9 +76,7 @@ export function beyondTerms(metadata: ClientMetadata, terms: InvitationTerms): s
     return value !== undefined && (typeof value !== 'object' || Object.keys(value).length > 0)
   })
   if (given !== undefined) return `${given} is the administrator's to give`
-  const grantType = metadata.grantTypes.find(
-    (type) => !terms.grantTypes.includes(type) || !openGrantTypes.includes(type),
-  )
+  const grantType = metadata.grantTypes.find((type) => !isOpenGrant(terms, type))
   if (grantType !== undefined) return `the grant type ${grantType} is not open to it`
   const scope = metadata.scopes.find((it) => !terms.scopes.includes(it))
   return scope === undefined ? undefined : `the scope ${scope} is not open to it`

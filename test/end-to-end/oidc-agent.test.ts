@@ -1,17 +1,21 @@
-/** oidc-agent, which keeps tokens for programs on a command line: the device grant. */
+/** oidc-agent, which keeps tokens for programs on a command line: device grant, dynamic registration and code flow. */
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { registerClient, registerUser } from '../../src/admin/administration.ts'
+import { invite } from '../../src/admin/clients.ts'
 import { FormBrowser } from '../../src/admin/form-browser.ts'
 import type { LoadedPage } from '../../src/admin/loaded-page.ts'
+import type { ClientMetadata } from '../../src/oauth/client-metadata.ts'
+import { launchBrowser } from '../support/browser.ts'
 import { fetchTrusting, makeCertificate } from '../support/certificate.ts'
 import { type HttpApp, openHttpApp } from '../support/http-app.ts'
 import { basic } from '../support/http-routes.ts'
-import { isInstalled } from '../support/system-program.ts'
-import { pageOf, visit } from '../support/visitor.ts'
+import { freePorts, isInstalled } from '../support/system-program.ts'
+import { pageOf, redirectOf, visit } from '../support/visitor.ts'
 import { type Running, start } from '../terminal/child-process.ts'
 
 const programs = ['oidc-agent', 'oidc-gen', 'oidc-token'].map((name) => `/usr/bin/${name}`)
@@ -20,6 +24,8 @@ const folder = await mkdtemp(join(tmpdir(), 'signon-oidc-agent-'))
 afterAll(() => rm(folder, { recursive: true, force: true }))
 /** oidc-agent calls https addresses only. */
 const certificate = isThere ? await makeCertificate(folder) : undefined
+const browser = certificate ? await launchBrowser() : undefined
+afterAll(() => browser?.close())
 
 const person = { username: 'alice', password: 'correct horse battery staple' }
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
@@ -34,6 +40,7 @@ beforeAll(async () => {
   served = await openHttpApp({
     SIGNON_SERVER_TLS_CERTIFICATE: certificate.certificateFile,
     SIGNON_SERVER_TLS_PRIVATEKEY: certificate.privateKeyFile,
+    SIGNON_REGISTRATION_MODE: 'token',
   })
   await registerClient(served.administrator, {
     client_id: 'agent',
@@ -51,7 +58,7 @@ beforeAll(async () => {
   }
   await mkdir(environment.OIDC_CONFIG_DIR!)
   await writeFile(join(folder, 'password'), 'password of the store\n')
-  agent = start('/usr/bin/oidc-agent', ['-d', '--no-webserver', '-a', environment.OIDC_SOCK!], environment)
+  agent = start('/usr/bin/oidc-agent', ['-d', '-a', environment.OIDC_SOCK!], environment)
   for (let tries = 0; !existsSync(environment.OIDC_SOCK!); tries++) {
     if (tries > 500) throw new Error('oidc-agent does not listen')
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -75,6 +82,15 @@ const generate = (name: string, ...words: string[]) =>
   )
 
 describe.skipIf(!certificate)('oidc-agent', () => {
+  async function succeeds(generation: Running, words = 'Everything setup correctly!'): Promise<void> {
+    const { code: status, stdout, stderr } = await generation.finished
+    const said = `${stdout}${stderr}`
+      .split('\n')
+      .filter((line) => !line.includes('\x1b'))
+      .join('\n')
+    expect([status, said]).toEqual([0, expect.stringContaining(words)])
+  }
+
   /** Reads the code that the agent shows, enters it in a browser, approves, and awaits the agent's success. */
   async function confirm(generation: Running): Promise<void> {
     await generation.shows('enter the code: ')
@@ -84,12 +100,7 @@ describe.skipIf(!certificate)('oidc-agent', () => {
     const entry = pageOf(await visit(browser, `${served.issuer}/device`, person))
     const confirmation = (await browser.submit(entry, { user_code: code })) as LoadedPage
     expect((await visit(browser, confirmation, person)).asked).toEqual(['consent'])
-    const { code: status, stdout, stderr } = await generation.finished
-    const said = `${stdout}${stderr}`
-      .split('\n')
-      .filter((line) => !line.includes('\x1b'))
-      .join('\n')
-    expect([status, said]).toEqual([0, expect.stringContaining('Everything setup correctly!')])
+    await succeeds(generation)
   }
 
   async function newToken(name: string): Promise<string> {
@@ -113,5 +124,86 @@ describe.skipIf(!certificate)('oidc-agent', () => {
     await confirm(generate('station', '--flow=device', ...client))
     const token = await newToken('station')
     expect(await introspected(token)).toMatchObject({ active: true, username: 'alice', client_id: 'agent' })
+  })
+
+  /** Where it wants the browser to go. */
+  async function shownUrl(generation: Running): Promise<URL> {
+    await generation.shows('URL in a Browser of your choice')
+    await generation.shows('code_challenge=')
+    return new URL(/https:\S+\/oauth\/authorize\S+/.exec(generation.errorOutput())![0])
+  }
+
+  async function initialToken(): Promise<string> {
+    const terms = {
+      scopes: [...scope.split(' '), 'offline_access'],
+      grantTypes: ['authorization_code', 'refresh_token'],
+      uses: 1,
+      expiresAtSeconds: null,
+    }
+    return (await invite(served.administrator, terms, false)).token!
+  }
+
+  const registered = async (url: URL): Promise<ClientMetadata> => {
+    const clientId = url.searchParams.get('client_id')!
+    return (await served.administrator.connection.operations.client({ clientId }))!.metadata
+  }
+
+  /** Each token replaces the one before; the agent that forgets its client revokes what it had. */
+  async function givesTokens(name: string, clientId: string): Promise<void> {
+    vi.stubGlobal('fetch', fetchTrusting(certificate!))
+    const tokens = [await newToken(name), await newToken(name)] as const
+    expect(await introspected(tokens[0])).toEqual({ active: false })
+    expect(await introspected(tokens[1])).toMatchObject({
+      active: true,
+      username: 'alice',
+      client_id: clientId,
+    })
+    const forget = [name, '-d', '--confirm-yes', '--pw-file', join(folder, 'password')]
+    expect(await start('/usr/bin/oidc-gen', forget, environment).finished).toMatchObject({ code: 0 })
+    expect(await introspected(tokens[1])).toEqual({ active: false })
+  }
+
+  test.skipIf(!browser)('registers itself, and hears of the code on a port of its own', async () => {
+    const [port] = (await freePorts(1)) as [number]
+    const words = ['--flow=code', '--at', await initialToken(), '--no-url-call', '--port', String(port)]
+    const generation = generate('laptop', ...words)
+    const url = await shownUrl(generation)
+    expect(await registered(url)).toMatchObject({
+      name: expect.stringContaining('oidc-agent:laptop'),
+      applicationType: 'native',
+      redirectUris: [`http://localhost:${port}`],
+      grantTypes: ['refresh_token', 'authorization_code'],
+    })
+    const context = await (browser as Browser).newContext({ ignoreHTTPSErrors: true })
+    context.setDefaultTimeout(15_000)
+    const page = await context.newPage()
+    await page.goto(url.href)
+    await page.getByLabel('Username').fill(person.username)
+    await page.getByLabel('Password').fill(person.password)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('button', { name: 'Allow' }).click()
+    await page.waitForURL(`http://localhost:${port}/**`)
+    await succeeds(generation)
+    await context.close()
+    await givesTokens('laptop', url.searchParams.get('client_id')!)
+  })
+
+  test('registers itself for more than is open to it, and hears of the code by its own scheme', async () => {
+    const flows = ['--flow=code', '--flow=device']
+    const words = [...flows, '--at', await initialToken(), '--no-url-call', '--no-webserver']
+    const generation = generate('console', ...words)
+    const url = await shownUrl(generation)
+    const { applicationType, redirectUris, grantTypes } = await registered(url)
+    expect([applicationType, grantTypes]).toEqual(['native', ['refresh_token', 'authorization_code']])
+    expect(redirectUris.filter((uri) => !uri.startsWith('http://localhost:'))).toEqual([
+      'edu.kit.data.oidc-agent:/redirect',
+    ])
+    vi.stubGlobal('fetch', fetchTrusting(certificate!))
+    const callback = redirectOf(
+      await visit(new FormBrowser((at) => at.protocol === 'edu.kit.data.oidc-agent:'), url, person),
+    )
+    const exchange = ['--codeExchange', callback.href, '--pw-file', join(folder, 'password')]
+    await succeeds(start('/usr/bin/oidc-gen', exchange, environment), 'successfully added to oidc-agent')
+    await givesTokens('console', url.searchParams.get('client_id')!)
   })
 })

@@ -102,6 +102,29 @@ describe('RFC 7591 section 3.2.1: the answer', () => {
     expect(answer.response_types).toEqual(['code'])
   })
 
+  test('section 2: grant types that are not open to it are not given, and the answer says so', async () => {
+    const answer = await registered({
+      redirect_uris: [callback],
+      grant_types: [
+        ...codeGrant,
+        'implicit',
+        'urn:ietf:params:oauth:grant-type:device_code',
+        'password',
+        'x',
+      ],
+    })
+    expect(answer.grant_types).toEqual(codeGrant)
+  })
+
+  test.each([
+    ['nothing', {}],
+    ['web', { application_type: 'web' }],
+  ])('a client on the user’s device that says %s of its type is native', async (_, type) => {
+    const redirectUris = ['http://localhost:4242', 'http://127.0.0.1/x', 'com.example.app:/redirect']
+    const answer = await registered({ redirect_uris: redirectUris, ...type })
+    expect(answer).toMatchObject({ redirect_uris: redirectUris, application_type: 'native' })
+  })
+
   test('the client that it names can do what it was registered for', async () => {
     const { client_id: id, client_secret: secret } = await registered({ grant_types: ['client_credentials'] })
     const response = await ask({ grant_type: 'client_credentials' }, id, secret)
@@ -162,11 +185,20 @@ describe('RFC 7591 section 3.2.2: errors', () => {
     ['a script', { redirect_uris: ['javascript:alert(1)'] }, 'invalid_redirect_uri'],
     ['data', { redirect_uris: ['data:text/html,x'] }, 'invalid_redirect_uri'],
     ['http (RFC 9700 section 2.6)', { redirect_uris: ['http://client.example/'] }, 'invalid_redirect_uri'],
-    ['loopback of a web client', { redirect_uris: ['http://127.0.0.1/'] }, 'invalid_redirect_uri'],
+    [
+      'loopback of a client with an https address too',
+      { redirect_uris: [callback, 'http://127.0.0.1/'] },
+      'invalid_redirect_uri',
+    ],
     ['https loopback', { redirect_uris: ['https://localhost/'] }, 'invalid_redirect_uri'],
     [
-      'a private-use scheme of a web client',
-      { redirect_uris: ['com.example.app:/x'] },
+      'a private-use scheme of a client with an https address too',
+      { redirect_uris: ['com.example.app:/x', callback], application_type: 'web' },
+      'invalid_redirect_uri',
+    ],
+    [
+      'a name that begins like the loopback interface',
+      { redirect_uris: ['http://localhost.evil.example/'] },
       'invalid_redirect_uri',
     ],
     [
