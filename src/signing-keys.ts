@@ -18,7 +18,7 @@ export async function takeOverSigningKey(
   const status = await keys.adopt(await exportJWK(own.key), algorithm)
   if (status === undefined) logger.info({ algorithm }, 'the key of jwt.privatekey signs from now on')
   else if (status !== 'active')
-    logger.warn({ algorithm }, 'the key of jwt.privatekey was replaced: the setting has no effect and can go')
+    logger.warn({ algorithm }, 'the key of jwt.privatekey was replaced: it signs no more')
 }
 
 /** Rotates signing keys as they come due, from the first moment on: one may have been lost with its file. */

@@ -346,7 +346,7 @@ export const settingsTable = {
   'jwt.privatekey': {
     type: signingKey,
     secret: true,
-    text: 'A key (PEM) to begin signing tokens with, as in SignOn 1.1, so that whoever knows its public part can go on checking them. It is taken over at the first start with it and signs until `signon.keys.rotation` replaces it; then this setting has no effect any more and can go. Left out, the server makes keys of its own. Clients get JWT access tokens where they are registered with `accessTokenFormat: jwt`.',
+    text: 'A key (PEM) to begin signing tokens with, as in SignOn 1.1, so that whoever knows its public part can go on checking them. It is taken over at the first start with it and signs until `signon.keys.rotation` replaces it. While it is set, its algorithm is the first of `signon.keys.algorithms`; put it first there before you take it out here. Left out, the server makes keys of its own. Clients get JWT access tokens where they are registered with `accessTokenFormat: jwt`.',
     example: '|\n  -----BEGIN PRIVATE KEY-----\n  ...\n  -----END PRIVATE KEY-----',
   },
 } as const satisfies Record<string, SettingRow>

@@ -105,6 +105,7 @@ export function arrangeSettings(
   const privateKeyFile = value('signon.server.tls.privatekey')
   const tls = certificateFile && privateKeyFile ? { certificateFile, privateKeyFile } : undefined
   const port = value('signon.server.port')!
+  const own = value('jwt.privatekey')
   const issuer = value('signon.server.issuer') ?? derivedIssuer(tls !== undefined, port)
   return {
     coinstack: { endpoint: value('coinstack.endpoint')!, timeoutMs: value('coinstack.timeout')! },
@@ -146,10 +147,11 @@ export function arrangeSettings(
     login: { origins: value('signon.login.origins')! },
     peer: { addresses: value('signon.peer.addresses')! },
     keys: {
-      algorithms: value('signon.keys.algorithms')!,
+      // The first signs JWT access tokens, which is what 1.1 had the key for.
+      algorithms: [...new Set([...(own ? [own.algorithm] : []), ...value('signon.keys.algorithms')!])],
       rotationSeconds: value('signon.keys.rotation')! * 86_400,
       leadSeconds: value('signon.keys.lead')! * 3600,
-      first: value('jwt.privatekey'),
+      first: own,
     },
     outbound: { allow: value('signon.outbound.allow')! },
     registration: { mode: value('signon.registration.mode')!, hosts: value('signon.registration.hosts')! },

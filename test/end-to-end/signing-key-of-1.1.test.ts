@@ -32,7 +32,7 @@ test.each([
   'a key of the operator signs by %s, until it is replaced',
   async (algorithm, { privateKey, publicKey }) => {
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
-    const environment = { JWT_PRIVATEKEY: pem, SIGNON_KEYS_ALGORITHMS: algorithm }
+    const environment = { JWT_PRIVATEKEY: pem }
     const server = await startServer({ environment })
     const logged = () =>
       readdirSync(server.paths.logs)

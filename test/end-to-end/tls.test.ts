@@ -31,7 +31,7 @@ describe.skipIf(certificate === undefined)('over TLS', () => {
       host: '127.0.0.1',
       servername: 'localhost',
       port: Number(port),
-      ca: certificate!.pem,
+      ca: certificate!.ca,
       ...options,
     })
     try {
