@@ -12,6 +12,7 @@ export default class KeyList extends OperatorCommand {
     return this.withConnection(flags, async ({ operations }) => {
       const keys = (await operations.signingKeys({})).map(keyLine)
       for (const key of keys) this.log(keyText(key))
+      if (keys.length === 0) this.note('there is no key yet: the first one is made when it is needed')
       return { keys }
     })
   }

@@ -1,5 +1,5 @@
-/** The examples of the commands, as `--help` and docs/cli.md print them, typed into a shell: each does what it says. */
-import { readFileSync, writeFileSync } from 'node:fs'
+/** The examples of the commands and the first steps, as the documentation prints them, typed into a shell: each works. */
+import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -12,6 +12,7 @@ import {
   type TestServer,
   temporaryFolder,
 } from '../support/server.ts'
+import { freePorts } from '../support/system-program.ts'
 import { type Running, start } from '../terminal/child-process.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -105,6 +106,31 @@ const outcomes: Record<string, RegExp> = {
   'user erase': /^User erased: /,
   'server configure': /^Configuration file: .*\nServer address: 1/m,
 }
+
+describe.each(['README.md', 'docs/operating.md'])('%s: from nothing to a running server', (file) => {
+  it('as it stands there', async () => {
+    const text = readFileSync(join(root, file), 'utf8')
+    const blocks = [...text.matchAll(/```\n(.*?)```/gs)].map(([, block = '']) => block)
+    const [block, ...others] = blocks.filter((commands) => commands.includes('key create --address'))
+    expect(others).toEqual([])
+    const [port] = (await freePorts(1)) as [number]
+    const commands = block!.replace('npm run build\n', '').replaceAll('8080', String(port))
+    const place = temporaryFolder()
+    for (const name of ['bin', 'fixtures']) symlinkSync(join(root, name), join(place, name))
+    const environment = {
+      PATH: process.env.PATH ?? '',
+      HOME: place,
+      COINSTACK_SIGNON_HOME: join(place, 'home'),
+      NODE_PORT: '0',
+    }
+    const run = (lines: string) => finished(start('sh', ['-ec', `cd '${place}'\n${lines}`], environment))
+    const { exitCode, stdout, stderr } = await run(commands)
+    await run('bin/coinstack-signon server stop')
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    expect(stdout).toContain('\nServer started\nClient created: trusted\nUser created: alice\n')
+    expect(statSync(join(place, 'admin.key')).mode & 0o777).toBe(0o600)
+  })
+})
 
 let server: TestServer
 let folder: string
