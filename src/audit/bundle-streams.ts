@@ -6,7 +6,7 @@ import QuickLRU from 'quick-lru'
 import type { Event, Recorded } from '../oauth/events.ts'
 import { evolveLoaded, kindOfStream } from '../projections/rows.ts'
 import type { Faults } from './fault.ts'
-import { brokenLaw, misplacement, referencesOf } from './laws.ts'
+import { brokenLaw, groundless, groundOf, misplacement, type Reference, referencesOf } from './laws.ts'
 import type { Stations } from './stations.ts'
 import { noEvents, type StateBefore, unknownState } from './stream-states.ts'
 
@@ -17,12 +17,17 @@ interface FollowedStream {
 
 /** Some 100 MB of states at most. */
 const keptStreams = 100_000
+/** Invitations as they were after each of their uses; they share their terms. */
+const keptGrounds = 100_000
 
 export class BundleStreams {
   readonly #from: number
   readonly #faults: Faults
   readonly #streams: QuickLRU<string, FollowedStream>
+  /** What registrations count by: the state of an invitation after so many of its events. */
+  readonly #grounds = new QuickLRU<string, StateBefore>({ maxSize: keptGrounds })
   #older = 0
+  #groundsUnknown = 0
   #events = 0
   #hasForgotten = false
 
@@ -46,9 +51,12 @@ export class BundleStreams {
     const broken = misplaced || before === unknownState ? undefined : brokenLaw(before.state, recorded)
     if (broken) this.#faults.add(position, 'protocol', `${event.type}: ${broken}`)
     this.#checkReferences(event, position)
+    const ground = before === unknownState ? undefined : groundOf(event, before.state)
+    if (ground) this.#checkGround(recorded, ground)
     const isFollowed = !misplaced && before !== unknownState
     const after = isFollowed ? evolveLoaded(kindOfStream(stream), before, recorded) : unknownState
     this.#streams.set(stream, { version, after })
+    if (kindOfStream(stream) === 'invitation') this.#grounds.set(`${stream}\0${version + 1}`, after)
   }
 
   finish(stations: Stations): void {
@@ -58,6 +66,12 @@ export class BundleStreams {
         'protocol',
         'bundle',
         `that ${this.#older} streams which began before position ${this.#from} kept to the laws: their beginnings are not in it`,
+      )
+    if (this.#groundsUnknown > 0)
+      stations.notProved(
+        'protocol',
+        'bundle',
+        `that ${this.#groundsUnknown} registrations kept to the terms of their invitations: these are not in it`,
       )
     if (this.#hasForgotten)
       stations.notProved(
@@ -98,5 +112,18 @@ export class BundleStreams {
         `${event.type} refers to version ${version} of ${stream}, which was not there`,
       )
     }
+  }
+
+  /** Whether what the event counts by allows it, where the range tells. */
+  #checkGround({ event, position }: Recorded, { stream, version }: Reference): void {
+    const stood = this.#grounds.get(`${stream}\0${version}`)
+    const followed = this.#streams.get(stream)
+    const isMissing = version === 0 || (followed ? followed.version + 1 < version : this.#isWhole)
+    if (stood === unknownState || (!stood && !isMissing)) {
+      this.#groundsUnknown++
+      return
+    }
+    const fault = groundless(event, stood?.state)
+    if (fault) this.#faults.add(position, 'enrolment_terms', `${event.type}: ${fault}`)
   }
 }

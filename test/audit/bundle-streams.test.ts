@@ -4,6 +4,7 @@ import { BundleStreams } from '../../src/audit/bundle-streams.ts'
 import { Faults } from '../../src/audit/fault.ts'
 import { Stations } from '../../src/audit/stations.ts'
 import { type Event, type Recorded, streamOf } from '../../src/oauth/events.ts'
+import { hashToken } from '../../src/oauth/token-format.ts'
 import {
   clientRegistered,
   clientToken,
@@ -13,6 +14,7 @@ import {
   server,
   serverOpened,
   startMs,
+  token,
   userRegistered,
   userToken,
 } from './support.ts'
@@ -108,4 +110,33 @@ test('more streams than are kept: what was forgotten is said', () => {
   ])
   const events = [...begun, ...many, [streamOf.grant('own-0'), 1, revoked] as (typeof begun)[number]]
   expect(found(events, 0, 5)).toEqual({ faults: [], outcomes: ['proved', 'not_proved', 'not_proved'] })
+})
+
+test('registrations by an invitation from before the range, or whose states are forgotten, are not proved', () => {
+  const invitation = hashToken(token('at', 'invitation'))
+  const byInvitation = streamOf.invitation(invitation)
+  const { metadata } = clientRegistered()
+  const enrol = (clientId: string, invitationVersion: number): [string, number, Event] => [
+    streamOf.client(clientId),
+    0,
+    {
+      type: 'client.enrolled',
+      clientId,
+      metadata,
+      invitation,
+      invitationVersion,
+      registrationTokenHash: hashToken(token('at', 'registration')),
+      serverAddress: server.address,
+      signature: '',
+      side: {},
+    },
+  ]
+  const use: [string, number, Event] = [byInvitation, 5, { type: 'invitation.used', clientId: 'self' }]
+  expect(found([enrol('self', 6)], 9)).toEqual({ faults: [], outcomes: ['proved', 'not_proved'] })
+  expect(found([use, enrol('self', 6), enrol('early', 3)], 9)).toEqual({
+    faults: [],
+    outcomes: ['proved', 'not_proved', 'not_proved'],
+  })
+  // What has not stood yet is a fault, whatever was before.
+  expect(found([use, enrol('self', 7)], 9).faults).toEqual([[10, 'enrolment_terms']])
 })

@@ -1,7 +1,10 @@
 /** Clients that registered themselves count by a server's signature and within an invitation of the administrator. */
 import { expect, test } from 'vitest'
+import { BundleStreams } from '../../src/audit/bundle-streams.ts'
+import { Faults } from '../../src/audit/fault.ts'
 import { createPrivateKey, type PrivateKey } from '../../src/chain/keys.ts'
 import { signMessage } from '../../src/chain/message.ts'
+import { readEvents } from '../../src/ledger/reader.ts'
 import { type EnrolmentEvent, enrolmentText, sideCommitment } from '../../src/oauth/administration.ts'
 import { encodeEvent } from '../../src/oauth/event-codec.ts'
 import { type Event, type EventOf, streamOf } from '../../src/oauth/events.ts'
@@ -10,6 +13,7 @@ import { hashToken } from '../../src/oauth/token-format.ts'
 import {
   administrator,
   clientRegistered,
+  codec,
   liveThrough,
   origin,
   SampleLedger,
@@ -94,8 +98,14 @@ async function faultsOf(steps: Step[]) {
   const begin = log.ledger.size
   for (const [stream, version, event] of steps) await log.append(stream, version, [event])
   await log.checkpoints.sign()
+  const ofBundle = new Faults(100)
+  const streams = new BundleStreams(0, ofBundle)
+  for await (const recorded of readEvents(log.storage, codec, 0, log.ledger.size)) streams.check(recorded)
   await log.ledger.close()
   const { faults } = await verify(directory)
+  // A bundle's streams say the same as the log's; who signed is the authority's to say.
+  const ofStreams = faults.filter(({ kind }) => !kind.endsWith('_signature'))
+  expect(ofBundle.sorted()).toEqual(ofStreams)
   return faults.map(({ kind, position }) => [kind, (position ?? 0) - begin])
 }
 
