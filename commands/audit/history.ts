@@ -11,7 +11,7 @@ export default class AuditHistory extends OperatorCommand {
   static override description =
     `For each event its time, its position in the ledger and what happened. audit receipt --position takes the position.
 
-Names of users and addresses of their browsers are shown with --disclose only; tokens never are.`
+Names and claims of users and addresses of their browsers are shown with --disclose only; tokens never are.`
   static override args = {
     token: Args.string({
       description: 'access token, refresh token or code, live or not; - for standard input',

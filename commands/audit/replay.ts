@@ -8,7 +8,7 @@ export default class AuditReplay extends OperatorCommand {
   static override enableJsonFlag = false
   static override summary = 'tell all events as JSON lines'
   static override description =
-    'One JSON object a line, in the order of the ledger, as far as it reaches now. Names of users and addresses of their browsers are shown with --disclose only; tokens and secrets never are.'
+    'One JSON object a line, in the order of the ledger, as far as it reaches now. Names and claims of users and addresses of their browsers are shown with --disclose only; tokens and secrets never are.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> --until 2026-11-02T10:15:00Z',
     '<%= config.bin %> <%= command.id %> --from 1000',

@@ -116,9 +116,10 @@ const labels: Readonly<Record<string, string>> = {
   username: 'name',
   address: 'from',
   userAgent: 'with',
+  claims: 'claims',
 }
 
-const quoted = (text: string): string => JSON.stringify(text)
+const quoted = (value: unknown): string => JSON.stringify(value)
 
 const listOf = (items: readonly string[]): string => (items.length > 0 ? items.join(' ') : 'none')
 const scopesOf = (scopes: readonly string[]): string => `scopes ${listOf(scopes)}`

@@ -5,8 +5,9 @@
  *      "version": 2, ... the event's own fields, in the order of its record}
  *
  * Hashes are base64url, times of the fields are seconds since 1970, what does not apply is null, or left out where
- * the table calls it optional. Fields are only ever added, at the end. Hashes of passwords and secrets never appear; what names a person (`username`,
- * `address`, `userAgent`) only where disclosed, and only while it is not erased.
+ * the table calls it optional. Fields are only ever added, at the end. Hashes of passwords and secrets never appear;
+ * what names a person (`username`, `address`, `userAgent`; of a user `claims`, an object) only where disclosed, and only
+ * while it is not erased.
  */
 import { type EventType, eventLayouts, type Recorded } from '../oauth/events.ts'
 
@@ -26,7 +27,7 @@ export interface Disclosure {
 }
 
 /** The fields of side records that may be shown; all others are secrets. */
-const personal: ReadonlySet<string> = new Set(['username', 'address', 'userAgent'])
+const personal: ReadonlySet<string> = new Set(['username', 'address', 'userAgent', 'claims'])
 
 export function publicEvent(recorded: Recorded, { disclose = false }: Disclosure = {}): PublicEvent {
   const { position, timeMs, stream, version, event } = recorded
@@ -47,10 +48,9 @@ export function publicEvent(recorded: Recorded, { disclose = false }: Disclosure
 }
 
 /** What names a person in the event's side record, as far as it is still there. */
-export function personalFields({ event }: Recorded): Record<string, string> {
-  const side = 'side' in event ? (event.side as Record<string, string | undefined>) : {}
-  const shown: Record<string, string> = {}
-  for (const [name, value] of Object.entries(side))
-    if (personal.has(name) && typeof value === 'string') shown[name] = value
-  return shown
+export function personalFields({ event }: Recorded): Record<string, unknown> {
+  const side = 'side' in event ? (event.side as Record<string, unknown>) : {}
+  return Object.fromEntries(
+    Object.entries(side).filter(([name, value]) => personal.has(name) && value !== undefined),
+  )
 }

@@ -6,7 +6,7 @@ import { publicEvent } from '../../src/audit/public-event.ts'
 import { eventKey, sideKey } from '../../src/ledger/layout.ts'
 import { readEvents } from '../../src/ledger/reader.ts'
 import { openStorage, type Storage } from '../../src/ledger/storage.ts'
-import type { Recorded } from '../../src/oauth/events.ts'
+import { type Recorded, streamOf } from '../../src/oauth/events.ts'
 import { anchorOf, anchorTrees, checkpointsOf } from '../support/anchored-ledger.ts'
 import {
   codec,
@@ -15,9 +15,11 @@ import {
   liveThrough,
   SampleLedger,
   server,
+  startMs,
   tamper,
   template,
   token,
+  userRegistered,
 } from './support.ts'
 
 let directory: string
@@ -139,4 +141,24 @@ test('what proves each event so far', async () => {
   expect(await of(13)).toEqual([undefined, undefined, 'in no signed tree yet'])
   expect(await of(3)).toEqual(anchored)
   await log.ledger.close()
+})
+
+test('claims of a user are shown where disclosed, and only there', () => {
+  const claims = { given_name: 'Alice', address: { country: 'FR' }, email_verified: true }
+  const { side, ...event } = userRegistered('alice-subject', 'alice')
+  const recorded: Recorded = {
+    position: 2,
+    timeMs: startMs,
+    stream: streamOf.user('alice-subject'),
+    version: 0,
+    event: { ...event, side: { ...side, claims } },
+  }
+  const shown = publicEvent(recorded, { disclose: true })
+  expect(shown).toMatchObject({ username: 'alice', claims })
+  expect(shown).not.toHaveProperty('passwordHash')
+  expect(publicEvent(recorded)).not.toHaveProperty('claims')
+  expect(describeEvent(recorded)).not.toContain('Alice')
+  expect(describeEvent(recorded, { disclose: true })).toMatch(
+    /, name "alice", claims \{"given_name":"Alice","address":\{"country":"FR"\},"email_verified":true\}$/,
+  )
 })
