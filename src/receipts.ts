@@ -1,6 +1,6 @@
 /** Receipts as they are asked for: by the auditor at the command line, and by a token's own client over HTTP. */
 import type { Connection } from './admin/connection.ts'
-import { fetchReceipt } from './admin/receipt-request.ts'
+import { fetchReceipt, hashOfTokenAt } from './admin/receipt-request.ts'
 import { decodeReceipt, encodeReceipt, type Receipt } from './audit/receipt.ts'
 import { checkReceipt, type ReceiptVerdict } from './audit/receipt-check.ts'
 import { eventsOfToken, eventsOfTokenHash } from './audit/receipt-subjects.ts'
@@ -10,7 +10,6 @@ import { verifyMessage } from './chain/message.ts'
 import type { ChainClient } from './chain/types.ts'
 import type { ReceiptReader, ReceiptReference, ReceiptSource } from './http/routes/receipts.ts'
 import type { StorageReader } from './ledger/storage.ts'
-import { hashToken } from './oauth/token-format.ts'
 
 const verifySignature: ReceiptOptions['verifyMessage'] = (address, text, signature) =>
   verifyMessage(text, address, signature)
@@ -31,7 +30,7 @@ export async function makeReceipt(
 /**
  * Asks a server over HTTP, as the administrator.
  *
- * @throws ControlError malformed, unreachable, refused; ProofFileError malformed for an answer that is no receipt
+ * @throws ControlError malformed, unreachable, refused, not_found; ProofFileError malformed for an answer that is no receipt
  */
 export async function askForReceipt(
   issuer: string,
@@ -39,7 +38,8 @@ export async function askForReceipt(
   key: PrivateKey,
   nowMs: number,
 ): Promise<Receipt> {
-  const reference = 'position' in subject ? String(subject.position) : hashToken(subject.token)
+  const reference =
+    'position' in subject ? String(subject.position) : await hashOfTokenAt(issuer, subject.token)
   return decodeReceipt(await fetchReceipt(issuer, reference, key, nowMs))
 }
 

@@ -10,9 +10,12 @@ import type { User } from './user.ts'
 import { claimsOfUser } from './user.ts'
 import { openClaims, scopeOfClaim } from './user-claims.ts'
 
-export interface VerifiedJwt {
+/** What verification needs of a key. */
+export type VerifyingKey = Pick<SigningKey, 'algorithm' | 'jwk'>
+
+export interface VerifiedJwt<K extends VerifyingKey = SigningKey> {
   /** The key that signed it, as it is now. */
-  key: SigningKey
+  key: K
   typ: string | undefined
   payload: JWTPayload
 }
@@ -23,9 +26,9 @@ const longestJwt = 16_384
 /** Section 2 leaves it open: an ID token is read once, when it comes. */
 const idTokenSeconds = 3600
 
-const imported = new WeakMap<SigningKey['jwk'], Promise<CryptoKey | Uint8Array>>()
+const imported = new WeakMap<VerifyingKey['jwk'], Promise<CryptoKey | Uint8Array>>()
 
-function publicKeyOf({ jwk, algorithm }: SigningKey): Promise<CryptoKey | Uint8Array> {
+function publicKeyOf({ jwk, algorithm }: VerifyingKey): Promise<CryptoKey | Uint8Array> {
   const known = imported.get(jwk)
   if (known) return known
   const key = importJWK({ ...jwk }, algorithm)
@@ -42,12 +45,12 @@ export const isJwtText = (text: string): boolean =>
  * public key taken for a secret, cannot pass (RFC 8725 section 3.1). Type, issuer, audience and times are for the
  * caller to check.
  */
-export async function verifyJwt(
+export async function verifyJwt<K extends VerifyingKey>(
   jwt: string,
-  keyOf: (kid: string) => SigningKey | undefined | Promise<SigningKey | undefined>,
-): Promise<VerifiedJwt | undefined> {
+  keyOf: (kid: string) => K | undefined | Promise<K | undefined>,
+): Promise<VerifiedJwt<K> | undefined> {
   if (!isJwtText(jwt)) return undefined
-  let key: SigningKey | undefined
+  let key: K | undefined
   try {
     const { payload, protectedHeader } = await compactVerify(jwt, async ({ alg, kid, crit }) => {
       key = typeof kid === 'string' ? await keyOf(kid) : undefined
@@ -65,7 +68,10 @@ export async function verifyJwt(
 }
 
 /** The hash by which the ledger knows a JWT access token: that of its `jti`. */
-export function hashOfAccessToken({ typ, payload }: VerifiedJwt): string | undefined {
+export function hashOfAccessToken({
+  typ,
+  payload,
+}: Pick<VerifiedJwt, 'typ' | 'payload'>): string | undefined {
   const { jti } = payload
   return typ === accessTokenType && typeof jti === 'string' && isToken('jwtId', jti)
     ? hashToken(jti)

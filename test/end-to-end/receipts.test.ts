@@ -103,6 +103,45 @@ describe('receipts', () => {
     expect(elsewhere.stderr).toMatch(/^signon: an address such as .* is expected\n$/)
   })
 
+  it('of a JWT access token: by its jti, if it is the one that the server signed', async () => {
+    const jwtClient = client('with-jwt')
+    await registerClient(app.administrator, {
+      ...jwtClient,
+      authorizedGrantTypes: ['client_credentials'],
+      scopes: ['read'],
+      accessTokenFormat: 'jwt',
+    })
+    const { access_token: jwt } = await issueToken(app.issuer, jwtClient)
+    expect(jwt).toMatch(/^eyJ/)
+    await app.anchored()
+    const keyFile = join(app.home, 'administrator.key')
+    writeFileSync(keyFile, app.administrator.key.toWif(), { mode: 0o600 })
+    const ask = (text: string) =>
+      runBuilt(['audit', 'receipt', text, '--url', app.issuer, '--privatekey-file', keyFile])
+    const events = [{ type: 'token.issued', clientId: 'with-jwt' }]
+    const made = await ask(jwt)
+    expect(made).toMatchObject({ code: 0, stderr: '' })
+    const posted = await askFor(jwt, jwtClient)
+    expect(posted.status).toBe(200)
+    for (const text of [made.stdout, JSON.stringify(posted.body)]) {
+      writeFileSync(file, text)
+      const { stdout } = await verify(file, '--server', app.serverAddress, '--json')
+      expect(JSON.parse(stdout)).toMatchObject({ ok: true, events })
+    }
+    const [header, payload = '', signature] = jwt.split('.')
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())
+    const other = Buffer.from(JSON.stringify({ ...claims, scope: 'write' })).toString('base64url')
+    const forged = `${header}.${other}.${signature}`
+    expect(await ask(forged)).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^the token is no JWT access token that a key of the server signed .*\n$/,
+      ),
+    })
+    expect((await askFor(forged, jwtClient)).status).toBe(404)
+  })
+
   it('history names what proves each event', async () => {
     const { stdout } = await app.cli('audit', 'history', token, '--proofs', '--json')
     const { events } = JSON.parse(stdout) as { events: { position: number; proof: { size: number } }[] }

@@ -1,13 +1,15 @@
 /**
  * Receipts over HTTP. `POST /ledger/receipts`: of a token, for its own client; the token comes in the body, never in
  * an address, which would stand in logs; it need not be live. `GET /ledger/receipts/<hash>`: the same by the token's
- * hash, which is no secret; `GET /ledger/receipts/<position>`: of any event. The administrator may ask for both, with
+ * hash, of a JWT that of its `jti`, which is no secret; `GET /ledger/receipts/<position>`: of any event. The administrator may ask for both, with
  * a signed request.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
+import { presentedHash } from '../../authorization-server/presented-token.ts'
 import type { Client } from '../../oauth/client.ts'
 import { OAuthError } from '../../oauth/errors.ts'
+import { isJwtText } from '../../oauth/jwt.ts'
 import { hashToken } from '../../oauth/token-format.ts'
 import { AdministratorRequests } from '../administrator-requests.ts'
 import { authenticateCaller, requiredToken } from '../authenticate-caller.ts'
@@ -42,7 +44,7 @@ export function receiptsRoute(
   const answer = async (reply: FastifyReply, reference: ReceiptReference, reader: ReceiptReader) => {
     const found = await receipts.receiptOf(reference, reader)
     const what = 'hash' in reference ? 'token' : 'event'
-    if (found === 'unknown') throw new OAuthError('invalid_request', notFound(what, reader), 404)
+    if (found === 'unknown') throw unknown(what, reader)
     if (found === 'not_anchored') {
       reply.header('retry-after', String(askAgainAfterSeconds))
       throw new OAuthError('temporarily_unavailable', `the ${what} is not yet anchored`, 409)
@@ -52,7 +54,10 @@ export function receiptsRoute(
   app.post('/ledger/receipts', async (request, reply) => {
     const form = parameters(request.body)
     const client = await authenticateCaller(context, request, form)
-    return answer(reply, { hash: hashToken(requiredToken(form)) }, client)
+    const token = requiredToken(form)
+    const hash = isJwtText(token) ? await presentedHash(context, token) : hashToken(token)
+    if (hash === undefined) throw unknown('token', client)
+    return answer(reply, { hash }, client)
   })
   app.get<{ Params: { reference: string } }>('/ledger/receipts/:reference', async (request, reply) => {
     const reader = administrator.admits(request)
@@ -62,8 +67,14 @@ export function receiptsRoute(
   })
 }
 
-const notFound = (what: string, reader: ReceiptReader): string =>
-  reader === 'administrator' ? `there is no such ${what}` : 'no token of this client is known by that value'
+const unknown = (what: string, reader: ReceiptReader): OAuthError =>
+  new OAuthError(
+    'invalid_request',
+    reader === 'administrator'
+      ? `there is no such ${what}`
+      : 'no token of this client is known by that value',
+    404,
+  )
 
 /** @throws OAuthError invalid_request */
 function referenceOf(text: string): ReceiptReference {
