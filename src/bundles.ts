@@ -1,14 +1,10 @@
 /** Bundles as the auditor asks for them and checks them, and what the check came to, for people. */
 import type { Connection } from './admin/connection.ts'
-import type { VerifyMessage } from './audit/authority.ts'
 import type { Manifest } from './audit/bundle.ts'
 import { type BundleVerdict, checkBundle } from './audit/bundle-check.ts'
 import { type ExportOptions, exportBundle } from './audit/bundle-export.ts'
 import { stationNames } from './audit/stations.ts'
-import { verifyMessage } from './chain/message.ts'
-import type { ChainClient } from './chain/types.ts'
-
-const verifySignature: VerifyMessage = (address, text, signature) => verifyMessage(text, address, signature)
+import { type AuditorKnowledge, trustOf, verifySignature } from './auditor.ts'
 
 /** @throws ProofFileError exists; ReceiptError; LedgerError damaged or unavailable */
 export const writeBundle = (
@@ -18,26 +14,8 @@ export const writeBundle = (
 ): Promise<Manifest> => exportBundle(reader, directory, { ...options, verifyMessage: verifySignature })
 
 /** @throws ProofFileError malformed, unknown_version */
-export const verifyBundle = (
-  directory: string,
-  {
-    administrator,
-    servers,
-    chain,
-  }: {
-    administrator?: string | undefined
-    servers?: readonly string[] | undefined
-    chain?: ChainClient | undefined
-  },
-): Promise<BundleVerdict> =>
-  checkBundle(directory, {
-    verifyMessage: verifySignature,
-    trusted: {
-      ...(administrator !== undefined && { administratorAddress: administrator }),
-      ...(servers && { serverAddresses: servers }),
-    },
-    ...(chain && { chain }),
-  })
+export const verifyBundle = (directory: string, known: AuditorKnowledge): Promise<BundleVerdict> =>
+  checkBundle(directory, trustOf(known))
 
 /** One line that sums up, a line for each fault, then what holds of the anchors and what is not proved. */
 export function bundleText({

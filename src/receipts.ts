@@ -5,14 +5,10 @@ import { decodeReceipt, encodeReceipt, type Receipt } from './audit/receipt.ts'
 import { checkReceipt, type ReceiptVerdict } from './audit/receipt-check.ts'
 import { eventsOfToken, eventsOfTokenHash } from './audit/receipt-subjects.ts'
 import { ReceiptError, type ReceiptOptions, receiptFor } from './audit/receipts.ts'
+import { type AuditorKnowledge, trustOf, verifySignature } from './auditor.ts'
 import type { PrivateKey } from './chain/keys.ts'
-import { verifyMessage } from './chain/message.ts'
-import type { ChainClient } from './chain/types.ts'
 import type { ReceiptReader, ReceiptReference, ReceiptSource } from './http/routes/receipts.ts'
 import type { StorageReader } from './ledger/storage.ts'
-
-const verifySignature: ReceiptOptions['verifyMessage'] = (address, text, signature) =>
-  verifyMessage(text, address, signature)
 
 /** What a receipt is wanted for. */
 export type ReceiptSubject = { token: string } | { position: number }
@@ -49,26 +45,9 @@ async function positionsOf(reader: StorageReader, token: string): Promise<number
   return [events.issued, ...events.ended]
 }
 
-export interface ReceiptCheck {
-  administrator?: string | undefined
-  servers?: readonly string[] | undefined
-  chain?: ChainClient | undefined
-}
-
 /** @throws ProofFileError malformed, unknown_version */
-export function verifyReceipt(
-  text: string,
-  { administrator, servers, chain }: ReceiptCheck,
-): Promise<ReceiptVerdict> {
-  return checkReceipt(decodeReceipt(text), {
-    verifyMessage: verifySignature,
-    trusted: {
-      ...(administrator !== undefined && { administratorAddress: administrator }),
-      ...(servers && { serverAddresses: servers }),
-    },
-    ...(chain && { chain }),
-  })
-}
+export const verifyReceipt = (text: string, known: AuditorKnowledge): Promise<ReceiptVerdict> =>
+  checkReceipt(decodeReceipt(text), trustOf(known))
 
 /** Receipts over HTTP: never side records, and for a client the same answer for others' tokens as for none. */
 export const receiptSource = (reader: StorageReader): ReceiptSource => ({

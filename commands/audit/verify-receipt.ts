@@ -1,9 +1,9 @@
-import { Args, Flags } from '@oclif/core'
+import { Args } from '@oclif/core'
 import { readProofFile } from '../../src/audit/proof-file.ts'
 import { type PublicEvent, publicEvent } from '../../src/audit/public-event.ts'
 import { longestReceiptBytes } from '../../src/audit/receipt.ts'
 import type { Station } from '../../src/audit/stations.ts'
-import { nodeClient } from '../../src/node-client.ts'
+import { auditorFlags, knowledgeOf } from '../../src/auditor-flags.ts'
 import { limits, receiptText } from '../../src/receipt-text.ts'
 import { verifyReceipt } from '../../src/receipts.ts'
 import { BaseCommand } from '../../src/terminal/base-command.ts'
@@ -20,27 +20,11 @@ Exit code 0 when every station that the receipt gives holds, 1 otherwise.`
   static override args = {
     file: Args.string({ description: 'the receipt, or - for standard input', required: true }),
   }
-  static override flags = {
-    administrator: Flags.string({ description: 'address of the administrator at that time' }),
-    server: Flags.string({
-      multiple: true,
-      description: 'address of the server; further ones for its former keys',
-    }),
-    node: Flags.string({ description: 'endpoint of a node to ask whether the blocks are on its chain' }),
-    timeout: Flags.integer({ min: 1, default: 10, description: 'seconds to wait for the node' }),
-  }
+  static override flags = auditorFlags('at that time')
 
   async run(): Promise<{ ok: boolean; events: PublicEvent[]; stations: Station[]; limits: string[] }> {
     const { args, flags } = await this.parse(AuditVerifyReceipt)
-    const { administrator, server, node, timeout } = flags
-    const verdict = await verifyReceipt(readProofFile(args.file, longestReceiptBytes), {
-      administrator,
-      servers: server,
-      chain:
-        node === undefined
-          ? undefined
-          : nodeClient({ endpoint: node, timeoutMs: timeout * 1000, environment: process.env }),
-    })
+    const verdict = await verifyReceipt(readProofFile(args.file, longestReceiptBytes), knowledgeOf(flags))
     this.log(receiptText(verdict))
     if (!verdict.ok) process.exitCode = 1
     const { ok, events, stations } = verdict
