@@ -107,7 +107,7 @@ async function register(
     }
     for (let i = 0; i < userCount; i++) {
       const registration = i === 0 ? userRegistration : { ...userRegistration, username: `user-${i}` }
-      users.push((await registerUser(administrator, registration)).subject)
+      users.push((await registerUser(administrator, registration)).subject!)
     }
   } finally {
     await connection.close()

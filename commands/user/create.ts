@@ -5,7 +5,7 @@ import { OperatorCommand, privateKeyFlags, profileFlag } from '../../src/operato
 export default class UserCreate extends OperatorCommand {
   static override summary = 'register users'
   static override description =
-    'Takes a JSON object or array of username, password, authorities (all required) from --file or standard input. Passwords are hashed in this process (argon2id).'
+    'Takes a JSON object or array of username, password, authorities (all required) from --file or standard input. Passwords are hashed in this process (argon2id). Where signon.server.user-repository names a module that takes users, they go there.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> --privatekey-file admin.key --file users.json',
   ]

@@ -7,12 +7,12 @@ export default class UserRemove extends OperatorCommand {
   static override args = { name: Args.string({ required: true, description: 'user name' }) }
   static override flags = { ...profileFlag, ...privateKeyFlags }
 
-  async run(): Promise<{ username: string; position: number }> {
+  async run(): Promise<{ username: string; position?: number }> {
     const { args, flags } = await this.parse(UserRemove)
     return this.withAdministrator(flags, async (administrator) => {
       const position = await removeUser(administrator, args.name)
       this.log(`User removed: ${args.name}`)
-      return { username: args.name, position }
+      return { username: args.name, ...(position !== undefined && { position }) }
     })
   }
 }

@@ -24,6 +24,7 @@ import {
   type UserRegistration,
 } from '../oauth/user.ts'
 import { type Connection, ControlError } from './connection.ts'
+import { deleteElsewhere, saveElsewhere } from './users-elsewhere.ts'
 
 export interface Administrator {
   connection: Connection
@@ -43,8 +44,9 @@ export interface RegisteredClient {
 
 export interface RegisteredUser {
   username: string
-  subject: string
-  position: number
+  /** Missing where the ledger hears of the user at the first login only. */
+  subject?: string
+  position?: number
 }
 
 /**
@@ -142,6 +144,8 @@ async function submitUser(
 ): Promise<RegisteredUser> {
   const subject = randomBytes(16).toString('base64url')
   const passwordHash = await hashSecret(password)
+  const kept = { username, passwordHash, authorities, ...(claims && { claims }) }
+  if (await saveElsewhere(administrator, kept)) return { username }
   const position = await submit(administrator, streamOf.user(subject), (signedAtSeconds) => ({
     type: 'user.registered',
     subject,
@@ -153,8 +157,15 @@ async function submitUser(
   return { username, subject, position }
 }
 
-/** @throws ControlError not_found */
-export async function removeUser(administrator: Administrator, username: string): Promise<number> {
+/**
+ * @returns the position of the removal; undefined where the user was not the ledger's to remove
+ * @throws ControlError not_found
+ */
+export async function removeUser(
+  administrator: Administrator,
+  username: string,
+): Promise<number | undefined> {
+  if (await deleteElsewhere(administrator, username)) return undefined
   const { subject } = await presentUser(administrator, username)
   return submit(administrator, streamOf.user(subject), (signedAtSeconds) => ({
     type: 'user.removed',

@@ -11,6 +11,7 @@ import {
   type OrderedRotation,
   rotateAsAdministrator,
 } from '../authorization-server/rotate-as-administrator.ts'
+import type { KeptUser, UserDirectory } from '../authorization-server/user-directory.ts'
 import type { Sealed } from '../ledger/segments/sealer.ts'
 import type { Registration } from '../ledger/segments/segments.ts'
 import type { Client } from '../oauth/client.ts'
@@ -73,6 +74,11 @@ export interface Operations {
   client(input: { clientId: string }): Client | null
   clients(input: Record<string, never>): Promise<Client[]>
   user(input: { username: string }): User | null
+  /** Where users are kept, if not in the ledger. */
+  userKeeper(input: Record<string, never>): UserDirectory['keeper'] | null
+  /** Adds a user where they are kept. */
+  saveUser(input: KeptUser): Promise<null>
+  deleteUser(input: { username: string }): Promise<null>
   /** Failed attempts for a user or a client, known or not. */
   failures(input: { kind: ProverKind; name: string }): FailureView
   /** All who bear the name or bore it, removed users too, as far as they are not erased. */
@@ -135,6 +141,15 @@ export function createOperations({
     user({ username }) {
       const subject = models.subjectOf(username.normalize('NFC'))
       return (subject === undefined ? undefined : models.load('user', streamOf.user(subject)).state) ?? null
+    },
+    userKeeper: () => context.directory?.keeper ?? null,
+    async saveUser(user) {
+      await context.directory?.save(user)
+      return null
+    },
+    async deleteUser({ username }) {
+      await context.directory?.delete(context, username)
+      return null
     },
     failures: ({ kind, name }) => context.limits.view(kind, name.normalize('NFC')),
     async bearers({ username }) {

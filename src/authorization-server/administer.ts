@@ -28,7 +28,7 @@ export interface Administered extends Recorded {
   isForgotten?: boolean
 }
 
-export type AdministrationFault = 'malformed' | 'signature' | 'stale' | 'exists' | 'not_found'
+export type AdministrationFault = 'malformed' | 'signature' | 'stale' | 'exists' | 'not_found' | 'elsewhere'
 
 export class AdministrationError extends Error {
   readonly code: AdministrationFault

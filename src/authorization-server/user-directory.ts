@@ -10,12 +10,20 @@ import { OAuthError } from '../oauth/errors.ts'
 import { type EventOf, streamOf } from '../oauth/events.ts'
 import { isSameLink, type User } from '../oauth/user.ts'
 import { usernameRowKey } from '../projections/rows.ts'
-import { RepositoryError, type RepositoryUser, type UserRepository } from '../users/repository.ts'
+import {
+  type KeptUser,
+  RepositoryError,
+  type RepositoryUser,
+  type UserRepository,
+} from '../users/repository.ts'
+import { AdministrationError } from './administer.ts'
 import type { AuthorizationContext } from './context.ts'
 import { followEnd } from './end.ts'
 import { sidesOfStream } from './erase-user.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 import { appendSigned, type Unsigned } from './server-signed.ts'
+
+export type { KeptUser }
 
 /** So long what a repository said of a user is not asked again. */
 const freshMs = 60_000
@@ -86,6 +94,41 @@ export class UserDirectory {
     return asking
   }
 
+  /** Where users are kept, and what the administrator can do with them from here. */
+  get keeper(): { repository: string; canSave: boolean; canDelete: boolean } {
+    const { id, save, delete: remove } = this.#repository
+    return { repository: id, canSave: save !== undefined, canDelete: remove !== undefined }
+  }
+
+  /**
+   * Adds a user to the repository; the ledger hears of them at their first login.
+   *
+   * @throws AdministrationError elsewhere or exists; RepositoryError unavailable
+   */
+  async save(user: KeptUser): Promise<void> {
+    const { id, save } = this.#repository
+    if (!save) throw elsewhere(id)
+    if (await this.#repository.findByUsername(user.username))
+      throw new AdministrationError('exists', `the user ${user.username} exists already`)
+    await save.call(this.#repository, user)
+  }
+
+  /**
+   * Removes a user from the repository; sessions and tokens end. Another one may have the name later.
+   *
+   * @throws AdministrationError elsewhere or not_found; RepositoryError and LedgerError unavailable
+   */
+  async delete(context: AuthorizationContext, username: string): Promise<void> {
+    const { id, delete: remove } = this.#repository
+    if (!remove) throw elsewhere(id)
+    const found = await this.#repository.findByUsername(username)
+    if (!found) throw new AdministrationError('not_found', 'The user not found.')
+    await remove.call(this.#repository, found.username)
+    const subject = this.#subjectOf(found)
+    const user = context.models.load('user', streamOf.user(subject)).state
+    if (user?.removed === false) await this.#append(context, { type: 'user.unlinked', subject })
+  }
+
   #subjectOf({ id }: RepositoryUser): string {
     return this.#keyed.of(`${this.#repository.id}\n${id}`)
   }
@@ -134,3 +177,6 @@ export class UserDirectory {
     }
   }
 }
+
+const elsewhere = (repository: string) =>
+  new AdministrationError('elsewhere', `users are kept in ${repository}: they are added and removed there`)

@@ -2,17 +2,19 @@
 import { pathToFileURL } from 'node:url'
 import { areAuthorities, isUsername } from '../oauth/user.ts'
 import { parseUserClaims } from '../oauth/user-claims.ts'
-import { RepositoryError, type RepositoryUser, type UserRepository } from './repository.ts'
+import { type KeptUser, RepositoryError, type RepositoryUser, type UserRepository } from './repository.ts'
 
 /**
  * What the module exports, by name or as its default. `findByUsername` answers with `id` (the username where left
  * out), `username`, `authorities`, `claims`, and either the module has `verifyPassword` or the answer holds
- * `passwordHash` (argon2id in PHC form).
+ * `passwordHash` (argon2id in PHC form). With `save` and `delete`, `user create` and `user remove` work on it.
  */
 interface UserModule {
   name?: unknown
   findByUsername(username: string): unknown
   verifyPassword?(username: string, password: string): unknown
+  save?(user: KeptUser): unknown
+  delete?(username: string): unknown
 }
 
 /** Whether the secret is the one of the hash; without a hash false, after as much work. */
@@ -36,6 +38,8 @@ export async function openModuleRepository(file: string, checkHash: CheckHash): 
 
 class ModuleRepository implements UserRepository {
   readonly id: string
+  readonly save?: (user: KeptUser) => Promise<void>
+  readonly delete?: (username: string) => Promise<void>
   readonly #users: UserModule
   readonly #checkHash: CheckHash
 
@@ -43,6 +47,8 @@ class ModuleRepository implements UserRepository {
     this.#users = users
     this.#checkHash = checkHash
     this.id = `module:${typeof users.name === 'string' ? users.name : ''}`
+    if (users.save) this.save = (user) => inTime(async () => void (await users.save!(user)))
+    if (users.delete) this.delete = (username) => inTime(async () => void (await users.delete!(username)))
   }
 
   async authenticate(username: string, password: string): Promise<RepositoryUser | undefined> {

@@ -12,6 +12,15 @@ export interface RepositoryUser {
   claims?: UserClaims
 }
 
+/** A user as a repository takes it. */
+export interface KeptUser {
+  username: string
+  /** argon2id in PHC form: the password itself is told to nobody. */
+  passwordHash: string
+  authorities: readonly string[]
+  claims?: UserClaims
+}
+
 /**
  * Calls may run at the same time; each ends in bounded time.
  */
@@ -27,6 +36,10 @@ export interface UserRepository {
   authenticate(username: string, password: string): Promise<RepositoryUser | undefined>
   /** @throws RepositoryError unavailable */
   findByUsername(username: string): Promise<RepositoryUser | undefined>
+  /** Adds a user. Missing where users are added elsewhere only. @throws RepositoryError unavailable */
+  save?(user: KeptUser): Promise<void>
+  /** Removes a user who is there. Missing where users are removed elsewhere only. @throws RepositoryError unavailable */
+  delete?(username: string): Promise<void>
 }
 
 /** The repository cannot answer. What it said is for the log, not for whoever wants to log in. */

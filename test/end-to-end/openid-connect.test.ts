@@ -44,7 +44,7 @@ beforeAll(async () => {
   )
   for (const alg of ['ES256', 'EdDSA'])
     await registerClient(administrator, relyingParty(alg, { id_token_signed_response_alg: alg }))
-  subject = (await registerUser(administrator, user)).subject
+  subject = (await registerUser(administrator, user)).subject!
 })
 afterAll(() => served.close())
 

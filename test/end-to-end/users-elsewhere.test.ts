@@ -2,8 +2,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { FormBrowser } from '../../src/admin/form-browser.ts'
+import { createKeys } from '../../src/admin/keys.ts'
 import { hashSecret } from '../../src/authorization-server/secret-checker.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { basic } from '../support/http-routes.ts'
@@ -203,6 +204,74 @@ describe.each(keepers)('users of %s', (_what, open) => {
     expect(complaints.join('\n')).toMatch(keeper.complaint)
     expect(logs.join('')).not.toContain(bob.password)
   })
+})
+
+describe('user create and user remove', () => {
+  const carol = { username: 'carol', password: 'secret of carol', authorities: ['USER'] }
+  const start = async (keeper: Keeper) => {
+    const home = makeConfiguredHome(keeper.environment)
+    keeper.prepare?.(home)
+    const server = await startServer({ home })
+    const registration = {
+      client_id: 'app',
+      client_secret: 'secret',
+      grant_types: ['password'],
+      scope: 'read',
+    }
+    const words = ['client', 'create', '--privatekey-file', server.adminKeyFile]
+    expect(await server.cli(words, { input: JSON.stringify(registration) })).toMatchObject({ exitCode: 0 })
+    const post = async (path: string, form: Record<string, string>) => {
+      const answer = await fetch(`${server.url}${path}`, {
+        method: 'POST',
+        headers: basic('app', 'secret'),
+        body: new URLSearchParams(form),
+      })
+      return (await answer.json()) as { access_token?: string; active?: boolean; error?: string }
+    }
+    const logIn = () =>
+      post('/oauth/token', { grant_type: 'password', username: 'carol', password: carol.password })
+    const user = (verb: 'create' | 'remove', ...more: string[]) =>
+      server.cli(['user', verb, '--privatekey-file', server.adminKeyFile, ...more], {
+        input: JSON.stringify(carol),
+      })
+    return { server, post, logIn, user }
+  }
+
+  test('of a module with save and delete: added, removed with all tokens, and added again', async () => {
+    const { server, post, logIn, user } = await start(await module())
+    const others = join(temporaryFolder(), 'other.key')
+    writeFileSync(others, `${createKeys(1)[0]!.wif}\n`)
+    const words = ['user', 'create', '--privatekey-file', others]
+    expect(await server.cli(words, { input: JSON.stringify(carol) })).toMatchObject({
+      exitCode: 1,
+      stderr: 'the private key is not that of the administrator\n',
+    })
+    expect((await logIn()).error).toBe('invalid_grant')
+    for (const _time of [1, 2]) {
+      expect(await user('create')).toMatchObject({ exitCode: 0, stdout: 'User created: carol\n', stderr: '' })
+      expect(await user('create')).toMatchObject({
+        exitCode: 1,
+        stderr: 'the user carol exists already\n',
+      })
+      const { access_token: token } = await logIn()
+      expect((await post('/oauth/introspect', { token: token! })).active).toBe(true)
+      expect(await user('remove', 'carol')).toMatchObject({ exitCode: 0, stdout: 'User removed: carol\n' })
+      expect((await post('/oauth/introspect', { token: token! })).active).toBe(false)
+      expect((await logIn()).error).toBe('invalid_grant')
+      expect(await user('remove', 'carol')).toMatchObject({ exitCode: 1, stderr: 'The user not found.\n' })
+    }
+  })
+
+  if (hasSlapd)
+    test('of a directory: it adds its users itself', async () => {
+      const keeper = await directory()
+      onTestFinished(() => keeper.close())
+      const { user } = await start(keeper)
+      expect(await user('create')).toMatchObject({
+        exitCode: 1,
+        stderr: 'users are kept in ldap:ou=people,dc=example,dc=com: they are added and removed there\n',
+      })
+    })
 })
 
 describe('settings by which nobody could log in, or not in secret: one line, and nothing starts', () => {
