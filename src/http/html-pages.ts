@@ -93,8 +93,6 @@ export async function registerPages(
   await app.register(cookie)
   await app.register(csrf, {
     cookieKey: isSecure ? '__Host-signon_csrf' : 'signon_csrf',
-    // Whoever sends forms without tokens would else write a line of the log with each.
-    logLevel: 'debug',
     cookieOpts: { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecure },
     getToken: (request) => {
       const token = (request.body as Record<string, unknown> | undefined)?._csrf
@@ -103,7 +101,8 @@ export async function registerPages(
   })
   app.setErrorHandler((error, request, reply) => {
     const isForged = /^FST_CSRF_/.test((error as { code?: string }).code ?? '')
-    if (isForged) logger.warn((error as Error).message)
+    // No louder: strangers would fill the log, a line with each form.
+    if (isForged) logger.debug((error as Error).message)
     const wire = isForged
       ? new OAuthError('access_denied', 'the form is too old or not from this site; go back and try again')
       : wireError(error, logger)

@@ -16,7 +16,7 @@ const loginOrigin = 'https://login.example'
 let routes: HttpRoutes
 
 beforeAll(async () => {
-  routes = await openRoutes({ environment: { SIGNON_LOGIN_ORIGINS: loginOrigin } })
+  routes = await openRoutes({ logLevel: 'debug', environment: { SIGNON_LOGIN_ORIGINS: loginOrigin } })
   await registerAll(routes)
   await registerClient(routes.administrator, {
     ...native,
