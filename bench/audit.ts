@@ -166,7 +166,8 @@ async function replayToState(directory: string): Promise<void> {
 async function fold(directory: string, areLost: boolean): Promise<void> {
   const storage = await openStorage(directory)
   try {
-    const { added, altered, removed } = await rebuildRows(storage, `${directory}.rebuild`)
+    const threads = auditThreads({ ledger: directory, segments: `${directory}.none` })
+    const { added, altered, removed } = await rebuildRows(storage, `${directory}.rebuild`, { threads })
     if (added > 0 !== areLost || altered + removed > 0) throw new Error('the fold came to other rows')
   } finally {
     await storage.close()

@@ -94,7 +94,7 @@ export async function rebuildReadModels(
         'damaged',
         `the log itself is damaged, nothing was rebuilt: ${fault.kind}${fault.position === null ? '' : ` at position ${fault.position}`}: ${fault.detail}`,
       )
-    const rows = await rebuildRows(storage, `${paths.ledger}.rebuild`, { onProgress })
+    const rows = await rebuildRows(storage, `${paths.ledger}.rebuild`, { onProgress, threads })
     return { ...rows, lifetimes: await rebuildLifetimes(storage) }
   } finally {
     await storage.close()

@@ -4,8 +4,9 @@
  */
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { LedgerError } from '../ledger/errors.ts'
-import type { StorageReader } from '../ledger/storage.ts'
+import type { Range, StorageReader } from '../ledger/storage.ts'
 import { type AuditWork, OwnWork } from './audit-work.ts'
+import type { EntrySums } from './entry-comparison.ts'
 import type { HalfSipKey } from './half-siphash.ts'
 import type { IndexPart, ScannedIndex } from './index-scan.ts'
 import type { Sum } from './index-sums.ts'
@@ -23,12 +24,16 @@ export interface ThreadSource {
 type Task =
   | { kind: 'stretch'; stretch: Stretch }
   | { kind: 'index'; gte: Uint8Array; lt: Uint8Array; size: number }
+  | { kind: 'rows'; gte: Uint8Array; lt: Uint8Array }
   | { kind: 'sums' }
+  /** Whatever else is on its way need not be done any more. */
+  | { kind: 'close' }
 
 type Answer = { result: unknown } | { failure: { code: LedgerError['code']; message: string } }
 
 interface Thread {
   worker: Worker
+  ended: Promise<void>
   /** Answers come in the order of the tasks. */
   waiting: { resolve: (result: never) => void; reject: (error: unknown) => void }[]
 }
@@ -54,17 +59,26 @@ export class AuditThreads implements AuditWork {
     return this.#give({ kind: 'index', gte, lt, size })
   }
 
+  rows({ gte, lt }: Range): Promise<EntrySums> {
+    return this.#give({ kind: 'rows', gte, lt })
+  }
+
   async sums(): Promise<readonly Sum[]> {
     const sums = this.#threads.map((thread) => this.#post<readonly Sum[]>(thread, { kind: 'sums' }))
     return (await Promise.all(sums)).flat()
   }
 
+  /** Each ends by itself: one that is ended while it reads leaves LevelDB with an iterator that nobody closes. */
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
+    for (const { worker } of this.#threads) worker.postMessage({ kind: 'close' } satisfies Task)
+    await Promise.all(this.#threads.map(({ ended }) => ended))
   }
 
   #watch(worker: Worker): Thread {
-    const thread: Thread = { worker, waiting: [] }
+    const ended = new Promise<void>((resolve) => {
+      worker.once('exit', () => resolve())
+    })
+    const thread: Thread = { worker, ended, waiting: [] }
     worker.on('message', (answer: Answer) => {
       const asked = thread.waiting.shift()
       if ('result' in answer) asked?.resolve(answer.result as never)
@@ -99,17 +113,28 @@ export class AuditThreads implements AuditWork {
   }
 }
 
+/** A ledger of the thread's own. */
+type OpenedReader = StorageReader & { close?(): Promise<void> }
+
 /** The other end: does what it is given, in order. */
 export function serveAudit(
   port: MessagePort,
-  open: () => StorageReader | Promise<StorageReader>,
+  open: () => OpenedReader | Promise<OpenedReader>,
   sumKey: HalfSipKey,
 ): void {
-  const work = Promise.resolve()
-    .then(open)
-    .then((reader) => new OwnWork(reader, sumKey))
-  let last: Promise<unknown> = Promise.resolve()
+  const closing = new AbortController()
+  const reader = Promise.resolve().then(open)
+  const work = reader.then((opened) => new OwnWork(opened, sumKey, closing.signal))
+  let last: Promise<unknown> = work.catch(() => {})
   port.on('message', (task: Task) => {
+    if (task.kind === 'close') {
+      closing.abort()
+      last = last
+        .then(async () => (await reader).close?.())
+        .catch(() => {})
+        .then(() => process.exit())
+      return
+    }
     last = last
       .then(async () => perform(await work, task))
       .then(
@@ -119,12 +144,14 @@ export function serveAudit(
   })
 }
 
-async function perform(work: AuditWork, task: Task): Promise<unknown> {
+async function perform(work: AuditWork, task: Exclude<Task, { kind: 'close' }>): Promise<unknown> {
   switch (task.kind) {
     case 'stretch':
       return work.stretch(task.stretch)
     case 'index':
       return work.index({ gte: Buffer.from(task.gte), lt: Buffer.from(task.lt) }, task.size)
+    case 'rows':
+      return work.rows({ gte: Buffer.from(task.gte), lt: Buffer.from(task.lt) })
     case 'sums':
       return work.sums()
   }

@@ -2,10 +2,12 @@
  * The work of a verification that can be done in any order and anywhere: stretches of the log and parts of the stream
  * index. Each is answered by itself; the sums are for all that was done here.
  */
-import type { StorageReader } from '../ledger/storage.ts'
+import type { Range, StorageReader } from '../ledger/storage.ts'
+import { EntryComparison, type EntrySums } from './entry-comparison.ts'
 import type { HalfSipKey } from './half-siphash.ts'
 import { type IndexPart, type ScannedIndex, scanIndex } from './index-scan.ts'
 import { IndexSums, type Sum } from './index-sums.ts'
+import { addStoredRows } from './stored-rows.ts'
 import { type CheckedStretch, checkStretch, type Stretch } from './stretch-check.ts'
 
 /** Whoever does it: here, or threads. */
@@ -15,6 +17,8 @@ export interface AuditWork {
   /** @returns undefined where anything is not as it should be @throws LedgerError where it cannot be read */
   stretch(stretch: Stretch): Promise<CheckedStretch | undefined>
   index(part: IndexPart, size: number): Promise<ScannedIndex | undefined>
+  /** Of the stored rows of a range, as of entries that were found. */
+  rows(range: Range): Promise<EntrySums>
   /** Of the records that were gone through less the entries of the index, once nothing is on its way any more. */
   sums(): Promise<readonly Sum[]>
   close(): Promise<void>
@@ -23,19 +27,32 @@ export interface AuditWork {
 export class OwnWork implements AuditWork {
   readonly width = 1
   readonly #reader: StorageReader
+  readonly #sumKey: HalfSipKey
   readonly #sums: IndexSums
+  readonly #closing: AbortSignal | undefined
 
-  constructor(reader: StorageReader, sumKey: HalfSipKey) {
+  /** @param closing whether nothing that is asked for matters any more */
+  constructor(reader: StorageReader, sumKey: HalfSipKey, closing?: AbortSignal) {
     this.#reader = reader
+    this.#sumKey = sumKey
+    this.#closing = closing
     this.#sums = new IndexSums(sumKey)
   }
 
-  stretch(stretch: Stretch): Promise<CheckedStretch | undefined> {
+  async stretch(stretch: Stretch): Promise<CheckedStretch | undefined> {
+    this.#closing?.throwIfAborted()
     return checkStretch(this.#reader, stretch, this.#sums)
   }
 
-  index(part: IndexPart, size: number): Promise<ScannedIndex | undefined> {
+  async index(part: IndexPart, size: number): Promise<ScannedIndex | undefined> {
+    this.#closing?.throwIfAborted()
     return scanIndex(this.#reader, part, size, this.#sums)
+  }
+
+  async rows(range: Range): Promise<EntrySums> {
+    const entries = new EntryComparison(this.#sumKey)
+    await addStoredRows(this.#reader, range, entries, this.#closing)
+    return entries.sums
   }
 
   async sums(): Promise<readonly Sum[]> {

@@ -1,62 +1,62 @@
 /**
- * Whether two sets of entries are the same, in constant memory and in any order: each side is summed up as
- * keyed fingerprints in buckets by key. Equal sums mean equal sets, but for one chance in 2^64 that nobody
- * can aim at, since the key is drawn anew each time. Where buckets differ, a second pass over just these
- * names the entries.
+ * Whether two sets of entries are the same, in constant memory and in any order: the difference of both sides is summed
+ * up as keyed fingerprints in buckets by key. Sums of nothing but zero mean equal sets, but for one chance in 2^64 that
+ * nobody can aim at, since the key is drawn anew each time. Where a bucket is not zero, a second pass over just these
+ * names the entries. Sums under one key add up, so that threads can share the work.
  */
-import { randomBytes } from 'node:crypto'
 import { type HalfSipKey, halfSipHash } from './half-siphash.ts'
+import { drawSumKey } from './index-sums.ts'
 
 const bucketCount = 4096
 const wordBytes = 4
 /** Buckets looked into by the second pass, so that its memory is at most 1/64 of both sets. */
 const mostBucketsNamed = bucketCount / 64
 
-type Sums = Uint32Array
+/** Two words a bucket. */
+export type EntrySums = Uint32Array<ArrayBuffer>
 
-export interface Comparison {
-  expect(key: Buffer, value: Buffer): void
-  /** Takes back what was expected. */
-  unexpect(key: Buffer, value: Buffer): void
-  found(key: Buffer, value: Buffer): void
-  /** Where too much is on its way: to be waited for now and then. */
-  relieved?(): Promise<void> | undefined
-  /** Buckets in which the sets differ, not more than a second pass in memory should hold. */
-  differing(): ReadonlySet<number> | Promise<ReadonlySet<number>>
-}
-
-export class EntryComparison implements Comparison {
+export class EntryComparison {
   readonly #key: HalfSipKey
   readonly #scratch = new Message(1 << 16)
   readonly #fingerprint = new Uint32Array(2)
-  readonly #expected: Sums = new Uint32Array(2 * bucketCount)
-  readonly #found: Sums = new Uint32Array(2 * bucketCount)
+  /** What was expected less what was found. */
+  readonly sums: EntrySums = new Uint32Array(2 * bucketCount)
 
-  constructor(key: HalfSipKey = randomKey()) {
+  constructor(key: HalfSipKey = drawSumKey()) {
     this.#key = key
   }
 
   expect(key: Buffer, value: Buffer): void {
-    this.#add(this.#expected, key, value, 1)
+    this.#add(key, value, 1)
   }
 
+  /** Takes back what was expected. */
   unexpect(key: Buffer, value: Buffer): void {
-    this.#add(this.#expected, key, value, -1)
+    this.#add(key, value, -1)
   }
 
   found(key: Buffer, value: Buffer): void {
-    this.#add(this.#found, key, value, 1)
+    this.#add(key, value, -1)
   }
 
-  /** @param most no more of them are told than this */
+  /** Takes the sums of another comparison under the same key. */
+  add(sums: EntrySums): void {
+    for (let i = 0; i < sums.length; i++) this.sums[i]! += sums[i]!
+  }
+
+  /**
+   * Buckets in which the sets differ.
+   *
+   * @param most no more than these are told; where left out, what a second pass in memory should hold
+   */
   differing(most = mostBucketsNamed): ReadonlySet<number> {
     const buckets = new Set<number>()
-    for (let i = 0; i < this.#found.length && buckets.size < most; i++)
-      if (this.#found[i] !== this.#expected[i]) buckets.add(i >> 1)
+    for (let i = 0; i < this.sums.length && buckets.size < most; i++)
+      if (this.sums[i] !== 0) buckets.add(i >> 1)
     return buckets
   }
 
-  #add(sums: Sums, key: Buffer, value: Buffer, sign: 1 | -1): void {
+  #add(key: Buffer, value: Buffer, sign: 1 | -1): void {
     const length = wordBytes + key.length + value.length
     const { words, bytes } = length < this.#scratch.bytes.length ? this.#scratch : new Message(length + 1)
     words[0] = key.length
@@ -65,8 +65,8 @@ export class EntryComparison implements Comparison {
     halfSipHash(this.#key, words, length, this.#fingerprint)
     const at = 2 * bucketOf(key)
     // Uint32Array keeps the sums modulo 2^32.
-    sums[at]! += sign * this.#fingerprint[0]!
-    sums[at + 1]! += sign * this.#fingerprint[1]!
+    this.sums[at]! += sign * this.#fingerprint[0]!
+    this.sums[at + 1]! += sign * this.#fingerprint[1]!
   }
 }
 
@@ -79,11 +79,6 @@ class Message {
     this.words = new Int32Array(Math.ceil(byteCount / wordBytes))
     this.bytes = new Uint8Array(this.words.buffer)
   }
-}
-
-const randomKey = (): HalfSipKey => {
-  const bytes = randomBytes(2 * wordBytes)
-  return [bytes.readInt32LE(), bytes.readInt32LE(wordBytes)]
 }
 
 /** FNV-1a: only to spread keys; who fills one bucket makes only the second pass dearer. */

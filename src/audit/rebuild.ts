@@ -19,11 +19,11 @@ import {
   stateRowKey,
 } from '../projections/rows.ts'
 import { BehindWriter } from './behind-writer.ts'
-import { bucketOf, EntryComparison } from './entry-comparison.ts'
+import { bucketOf } from './entry-comparison.ts'
 import { EntryCursor } from './entry-cursor.ts'
-import { RowComparison } from './row-check.ts'
+import { type CompareOptions, differingRows } from './row-comparison.ts'
 import { type FoldOptions, foldStates } from './state-fold.ts'
-import { StreamStates, unknownState } from './stream-states.ts'
+import { rowPrefixBytes } from './stored-rows.ts'
 
 export interface RebuiltRows {
   /** Events that were folded. */
@@ -36,7 +36,6 @@ export interface RebuiltRows {
   removed: number
 }
 
-const rowPrefixBytes = 1
 const writesAtOnce = 10_000
 const foldedBytesAtOnce = 1 << 19
 
@@ -48,12 +47,12 @@ const foldedBytesAtOnce = 1 << 19
 export async function rebuildRows(
   storage: Storage,
   scratch: string,
-  options: FoldOptions = {},
+  options: CompareOptions = {},
 ): Promise<RebuiltRows> {
   // Of a rebuild that was broken off.
   await rm(scratch, { recursive: true, force: true })
   const events = await logSize(storage)
-  const differing = await compare(storage, events, options)
+  const differing = await differingRows(storage, events, options)
   if (differing.size === 0) return { events, added: 0, altered: 0, removed: 0 }
   const folded = await openStorage(scratch, { isScratch: true })
   try {
@@ -63,32 +62,6 @@ export async function rebuildRows(
     await folded.close()
     await rm(scratch, { recursive: true, force: true })
   }
-}
-
-/** The buckets of rows that are not those of the events. */
-async function compare(
-  storage: StorageReader,
-  size: number,
-  options: FoldOptions,
-): Promise<ReadonlySet<number>> {
-  const comparison = new RowComparison(new EntryComparison())
-  const states = new StreamStates(storage)
-  await foldStates(
-    storage,
-    size,
-    {
-      event: (recorded, before) => comparison.event(recorded, before),
-      leave: (stream, loaded) => comparison.leave(stream, loaded),
-      async recall(stream, version) {
-        const loaded = await states.at(stream, version)
-        if (loaded !== unknownState) comparison.takeBack(stream, loaded)
-        return loaded
-      },
-    },
-    options,
-  )
-  await comparison.readStored(storage)
-  return comparison.entries.differing(Number.POSITIVE_INFINITY)
 }
 
 /** Writes the rows of the buckets that differ, and all states. */

@@ -6,9 +6,8 @@
  */
 import { rangeOf } from '../ledger/layout.ts'
 import type { StorageReader } from '../ledger/storage.ts'
-import type { Event, Recorded } from '../oauth/events.ts'
+import type { Recorded } from '../oauth/events.ts'
 import {
-  type AnyLoaded,
   evolveLoaded,
   kindOfStream,
   projectIndexRows,
@@ -16,72 +15,23 @@ import {
   stateRow,
   stateRowKey,
 } from '../projections/rows.ts'
-import { bucketOf, type Comparison, EntryComparison } from './entry-comparison.ts'
-import { listsOf } from './entry-cursor.ts'
+import { bucketOf } from './entry-comparison.ts'
 import type { Faults } from './fault.ts'
 import { RecentStates } from './recent-states.ts'
+import { RowComparison } from './row-comparison.ts'
 import { foldStates } from './state-fold.ts'
+import { addStoredRows, rowPrefixBytes } from './stored-rows.ts'
 import { mayGoOn, type StateBefore, StreamStates, unknownState } from './stream-states.ts'
-
-const rowPrefixBytes = 1
-
-const subjectOf = (event: Event): string =>
-  event.type.startsWith('user.') && 'subject' in event ? (event.subject ?? '') : ''
-
-/** The rows that follow from events, and those that are stored. */
-export class RowComparison<C extends Comparison = EntryComparison> {
-  readonly entries: C
-
-  constructor(entries: C) {
-    this.entries = entries
-  }
-
-  /** An event, and the state that it was appended to. */
-  event(recorded: Recorded, before: AnyLoaded): void {
-    const { entries } = this
-    projectIndexRows(recorded, before, {
-      put: (key, value) => entries.expect(key, value),
-      // Rows that are taken away: that of a username, which holds the subject, and that of a session's expiry.
-      del: (key) => entries.unexpect(key, Buffer.from(subjectOf(recorded.event))),
-    })
-  }
-
-  /** What a stream has come to. */
-  leave(stream: string, loaded: AnyLoaded): void {
-    const row = stateRow(stream, loaded)
-    if (row) this.entries.expect(...row)
-  }
-
-  /** A stream goes on from there. */
-  takeBack(stream: string, loaded: AnyLoaded): void {
-    const row = stateRow(stream, loaded)
-    if (row) this.entries.unexpect(...row)
-  }
-
-  /** Goes through the stored rows. */
-  async readStored(reader: StorageReader): Promise<void> {
-    for await (const entries of listsOf(reader, rangeOf('row'))) {
-      for (const [key, value] of entries) this.entries.found(key.subarray(rowPrefixBytes), value)
-      await this.entries.relieved?.()
-    }
-  }
-}
 
 export class RowCheck {
   readonly #reader: StorageReader
-  readonly #comparison: RowComparison<Comparison>
+  readonly #comparison = new RowComparison()
   readonly #states: RecentStates
 
   /** @param mostRecent states in memory, and up to twice as many */
-  constructor(reader: StorageReader, comparison: Comparison = new EntryComparison(), mostRecent?: number) {
+  constructor(reader: StorageReader, mostRecent?: number) {
     this.#reader = reader
-    this.#comparison = new RowComparison(comparison)
     this.#states = new RecentStates((stream, loaded) => this.#comparison.leave(stream, loaded), mostRecent)
-  }
-
-  /** Where what was expected is still on its way: to be waited for now and then. */
-  relieved(): Promise<void> | undefined {
-    return this.#comparison.entries.relieved?.()
   }
 
   /** Takes an event; `before` is the state of its stream. */
@@ -101,8 +51,8 @@ export class RowCheck {
   /** Compares with the stored rows, which must be those of just these events. */
   async finish(size: number, faults: Faults): Promise<void> {
     this.#states.clear()
-    await this.#comparison.readStored(this.#reader)
-    const differing = await this.#comparison.entries.differing()
+    await addStoredRows(this.#reader, rangeOf('row'), this.#comparison.entries)
+    const differing = this.#comparison.entries.differing()
     if (differing.size > 0) await this.#name(differing, size, faults)
   }
 

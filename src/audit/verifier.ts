@@ -16,6 +16,7 @@ import { checkLifetimes } from './lifetime-check.ts'
 import type { LogParts } from './log-parts.ts'
 import { RecordCheck } from './record-check.ts'
 import { RowCheck } from './row-check.ts'
+import { differingRows } from './row-comparison.ts'
 import { checkStrayEntries } from './stray-entries.ts'
 import { StreamStates } from './stream-states.ts'
 import type { CheckedStretch } from './stretch-check.ts'
@@ -87,7 +88,7 @@ export class Verifier {
     await this.#takeBlocks(0)
     await this.#checkBeyond()
     await index.finish(this.#sizeNow)
-    await this.#checkRows(rows)
+    await this.#checkRows(rows && ((found) => rows.finish(this.#size, found)))
     this.#authority.finish()
   }
 
@@ -100,10 +101,20 @@ export class Verifier {
       if (!stretch || !(await this.#takeStretch(stretch))) return false
     await this.#takeBlocks(this.#verified)
     await this.#checkBeyond()
-    await this.#checkRows(undefined)
     this.#authority.finish()
-    const holds = this.#faults.count === 0 && !this.#tree.isBroken
-    return holds && (await parts.holdsIndex(this.#sizeNow))
+    if (this.#faults.count > 0 || this.#tree.isBroken || !(await parts.holdsIndex(this.#sizeNow)))
+      return false
+    return this.#holdsRows()
+  }
+
+  async #holdsRows(): Promise<boolean> {
+    const { rows, threads } = this.#options
+    const compare = async (found: Faults) => {
+      const differing = await differingRows(this.#reader, this.#size, { threads })
+      if (differing.size > 0) found.add(null, 'row_altered', 'rows are not those of the events')
+    }
+    await this.#checkRows(rows ? compare : undefined)
+    return this.#faults.count === 0
   }
 
   result(): Verification {
@@ -233,13 +244,14 @@ export class Verifier {
     await checkStrayEntries(this.#reader, this.#faults)
   }
 
-  async #checkRows(rows: RowCheck | undefined): Promise<void> {
-    if (!rows) this.#unchecked.push('the read models were not compared with the events')
+  /** @param compare tells of the rows that are other ones; left out where nobody asks */
+  async #checkRows(compare: ((found: Faults) => Promise<void>) | undefined): Promise<void> {
+    if (!compare) this.#unchecked.push('the read models were not compared with the events')
     else if (this.#damaged.size > 0 || this.#tree.isBroken || this.#records.hasAlteredSides)
       this.#unchecked.push('the read models cannot be compared while records or side records are damaged')
     else {
       const found = new Faults(this.#log.faults.most)
-      await rows.finish(this.#size, found)
+      await compare(found)
       if (found.count === 0) await checkLifetimes(this.#reader, this.#size, found)
       if ((await this.#sizeNow()) === this.#size)
         for (const { position, kind, detail } of found.sorted()) this.#faults.add(position, kind, detail)

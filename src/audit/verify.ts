@@ -23,7 +23,7 @@ const mostFaults = 100
 
 export async function verifyLedger(reader: StorageReader, options: VerifyOptions): Promise<Verification> {
   const log = await open(reader, options)
-  const holding = log.faults.count === 0 && !options.rows ? await verifyInParts(log, options) : undefined
+  const holding = log.faults.count === 0 ? await verifyInParts(log, options) : undefined
   return holding ?? (await verifyInOrder(log, options))
 }
 

@@ -4,7 +4,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Level } from 'level'
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { ThreadSource } from '../../src/audit/audit-threads.ts'
 import { type RebuiltRows, rebuildRows } from '../../src/audit/rebuild.ts'
+import { auditThreads } from '../../src/audit-thread.ts'
 import { rangeOf, rowKey, sideKey } from '../../src/ledger/layout.ts'
 import { openStorage, type Storage } from '../../src/ledger/storage.ts'
 import { streamOf } from '../../src/oauth/events.ts'
@@ -21,10 +23,14 @@ beforeAll(async () => {
 
 const scratchOf = (copy: string) => join(copy, 'ledger.rebuild')
 
-async function rebuild(copy: string, wrap = (storage: Storage) => storage): Promise<RebuiltRows> {
+async function rebuild(
+  copy: string,
+  wrap = (storage: Storage) => storage,
+  threads?: ThreadSource,
+): Promise<RebuiltRows> {
   const storage = await openStorage(join(copy, 'ledger'))
   try {
-    return await rebuildRows(wrap(storage), scratchOf(copy))
+    return await rebuildRows(wrap(storage), scratchOf(copy), { threads })
   } finally {
     await storage.close()
   }
@@ -69,6 +75,14 @@ describe('rebuild after', () => {
     expect(await rowsOf(copy)).toEqual(rows)
     expect(await verify(copy)).toMatchObject({ ok: true, unchecked: [] })
     expect(existsSync(scratchOf(copy))).toBe(false)
+  })
+
+  test.each(tamperings)('%s, with a thread that reads the rows', async (_, act) => {
+    const [copy, other] = [await copyOf(directory), await copyOf(directory)]
+    for (const each of [copy, other]) await tamper(each, act)
+    const threads = auditThreads({ ledger: join(copy, 'ledger'), segments: join(copy, 'segments') })!
+    expect(await rebuild(copy, undefined, { ...threads, leastEvents: 0 })).toEqual(await rebuild(other))
+    expect(await rowsOf(copy)).toEqual(await rowsOf(directory))
   })
 
   test('it was broken off at any write, and done again', async () => {

@@ -153,7 +153,7 @@ test('law: rows that are right are found right in one pass, and one that is not 
       })
       const check = async () => {
         const faults = new Faults(100)
-        const rows = new RowCheck(reader, undefined, mostRecent)
+        const rows = new RowCheck(reader, mostRecent)
         const states = new StreamStates(storage)
         for await (const recorded of readEvents(storage, eventCodec, 0, ledger.size)) {
           const before = await states.before(recorded)

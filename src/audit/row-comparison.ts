@@ -1,0 +1,90 @@
+/**
+ * The rows that follow from the events against those that are stored. What a stream's state comes to counts once the
+ * stream leaves the memory; where it goes on after all, that is taken back.
+ */
+import { rangeOf } from '../ledger/layout.ts'
+import type { StorageReader } from '../ledger/storage.ts'
+import type { Event, Recorded } from '../oauth/events.ts'
+import { type AnyLoaded, projectIndexRows, stateRow } from '../projections/rows.ts'
+import { AuditThreads, type ThreadSource } from './audit-threads.ts'
+import { OwnWork } from './audit-work.ts'
+import { EntryComparison } from './entry-comparison.ts'
+import { drawSumKey } from './index-sums.ts'
+import { type FoldOptions, foldStates } from './state-fold.ts'
+import { StreamStates, unknownState } from './stream-states.ts'
+
+const subjectOf = (event: Event): string =>
+  event.type.startsWith('user.') && 'subject' in event ? (event.subject ?? '') : ''
+
+export class RowComparison {
+  readonly entries: EntryComparison
+
+  constructor(entries = new EntryComparison()) {
+    this.entries = entries
+  }
+
+  /** An event, and the state that it was appended to. */
+  event(recorded: Recorded, before: AnyLoaded): void {
+    const { entries } = this
+    projectIndexRows(recorded, before, {
+      put: (key, value) => entries.expect(key, value),
+      // Rows that are taken away: that of a username, which holds the subject, and that of a session's expiry.
+      del: (key) => entries.unexpect(key, Buffer.from(subjectOf(recorded.event))),
+    })
+  }
+
+  /** What a stream has come to. */
+  leave(stream: string, loaded: AnyLoaded): void {
+    const row = stateRow(stream, loaded)
+    if (row) this.entries.expect(...row)
+  }
+
+  /** A stream goes on from there. */
+  takeBack(stream: string, loaded: AnyLoaded): void {
+    const row = stateRow(stream, loaded)
+    if (row) this.entries.unexpect(...row)
+  }
+}
+
+export interface CompareOptions extends FoldOptions {
+  /** One of them goes through the stored rows while the events are folded here, where the log is long enough. */
+  threads?: ThreadSource | undefined
+}
+
+/**
+ * The buckets of rows that are not those of the first `size` events, of a log that has been verified.
+ *
+ * @throws LedgerError damaged, unavailable
+ */
+export async function differingRows(
+  reader: StorageReader,
+  size: number,
+  { threads, ...options }: CompareOptions = {},
+): Promise<ReadonlySet<number>> {
+  const sumKey = drawSumKey()
+  const comparison = new RowComparison(new EntryComparison(sumKey))
+  const thread =
+    threads && size >= threads.leastEvents ? new AuditThreads({ ...threads, count: 1 }, sumKey) : undefined
+  try {
+    const stored = thread?.rows(rangeOf('row'))
+    const states = new StreamStates(reader)
+    await foldStates(
+      reader,
+      size,
+      {
+        event: (recorded, before) => comparison.event(recorded, before),
+        leave: (stream, loaded) => comparison.leave(stream, loaded),
+        async recall(stream, version) {
+          const loaded = await states.at(stream, version)
+          if (loaded !== unknownState) comparison.takeBack(stream, loaded)
+          return loaded
+        },
+      },
+      options,
+    )
+    comparison.entries.add(await (stored ?? new OwnWork(reader, sumKey).rows(rangeOf('row'))))
+    return comparison.entries.differing(Number.POSITIVE_INFINITY)
+  } finally {
+    await thread?.close()
+  }
+}
