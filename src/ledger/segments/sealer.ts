@@ -43,8 +43,10 @@ export interface Sealed {
 
 /** Sorting them takes about 25 MB for a moment. */
 const defaultSegmentEvents = 16_384
-/** So many reads and deletions take about 2 ms. */
+/** Most deletions of a batch. */
 const deletedAtOnce = 512
+/** So long requests wait for a step. How many reads that is, the clock tells: each may have to go to the disk. */
+const longestStepMs = 5
 
 /** The sealer was told to stop; what it was doing is done again by the next run. */
 class Stopped extends Error {}
@@ -53,6 +55,7 @@ export class Sealer {
   readonly #options: SealerOptions
   readonly #segmentEvents: number
   #isStopped = false
+  #stepBeganMs = 0
   /** One run at a time. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -207,16 +210,19 @@ export class Sealer {
   /** A state that has changed since, or is about to, stays: its new event has a segment of its own to come. */
   async #delete(entries: readonly Entry[]): Promise<void> {
     const { ledger, storage, coldRows } = this.#options
-    if (this.#isStopped) throw new Stopped()
-    if (entries.length === 0) return
-    await ledger.maintain((batch, isReserved) => {
-      const { hot } = batch as SegmentedBatch
-      for (const [key, value] of entries) {
-        const stream = coldRows.streamOf(key)
-        if (stream !== undefined && isReserved(stream)) continue
-        if (storage.hot.get(key)?.equals(value)) hot.del(key)
-      }
-    })
+    for (let at = 0; at < entries.length; ) {
+      await this.#breathe()
+      await ledger.maintain((batch, isReserved) => {
+        const { hot } = batch as SegmentedBatch
+        const endMs = performance.now() + longestStepMs
+        do {
+          const [key, value] = entries[at++]!
+          const stream = coldRows.streamOf(key)
+          if (stream !== undefined && isReserved(stream)) continue
+          if (storage.hot.get(key)?.equals(value)) hot.del(key)
+        } while (at < entries.length && performance.now() < endMs)
+      })
+    }
   }
 
   async #mergeSome(): Promise<boolean> {
@@ -256,9 +262,12 @@ export class Sealer {
     }
   }
 
-  /** Lets requests run. */
+  /** Lets requests run where a step has kept them waiting. */
   async #breathe(): Promise<void> {
-    await nextTurn()
+    if (performance.now() - this.#stepBeganMs >= longestStepMs) {
+      await nextTurn()
+      this.#stepBeganMs = performance.now()
+    }
     if (this.#isStopped) throw new Stopped()
   }
 }
