@@ -91,7 +91,8 @@ export function individualClaims(
   scopes: readonly string[],
   clientScopes: readonly string[],
 ): string[] {
-  const names = Object.values(claims ?? {}).flatMap((wanted) => Object.keys(wanted))
+  if (!claims) return []
+  const names = Object.values(claims).flatMap((wanted) => Object.keys(wanted))
   return claimNames.filter((name) => {
     const scope = scopeOfClaim(name)!
     return names.includes(name) && !scopes.includes(scope) && clientScopes.includes(scope)

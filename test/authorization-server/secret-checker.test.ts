@@ -70,6 +70,31 @@ describe('a secret', () => {
   })
 })
 
+describe('the queue', () => {
+  test('a new secret is hashed in its turn: behind the checks that wait, and not at all behind too many', async () => {
+    const checker = new SecretChecker()
+    const hash = await hashSecret('secret')
+    const check = (n: number) => Promise.resolve(checker.check(hash, `wrong ${n}`))
+    const done: string[] = []
+    const few = Array.from({ length: 6 }, (_, n) => check(n).then(() => done.push('check')))
+    const hashed = checker.hash('new').then((text) => {
+      done.push('hash')
+      return text
+    })
+    await Promise.all([...few, hashed])
+    // Three at once: it begins when four of the six have ended.
+    expect(done.indexOf('hash')).toBeGreaterThanOrEqual(4)
+    expect(await checker.check(await hashed, 'new')).toBe(true)
+
+    const waiting = Array.from({ length: 3 + 256 }, (_, n) => check(n))
+    await expect(checker.hash('one too many')).rejects.toMatchObject({
+      code: 'temporarily_unavailable',
+      status: 503,
+    })
+    expect(await Promise.all(waiting)).not.toContain(true)
+  })
+})
+
 describe('as much work', () => {
   test('for a wrong secret as for no hash at all', async () => {
     const checker = new SecretChecker()

@@ -141,11 +141,14 @@ describe('OpenID Connect Core', () => {
 
   test('section 5.3.3, RFC 6750 section 3: errors of UserInfo name themselves in the header', async () => {
     const at = `${served.issuer}/oauth/userinfo`
-    const none = await fetch(at)
-    expect([none.status, none.headers.get('www-authenticate')]).toEqual([
-      401,
-      'Bearer realm="coinstack-signon"',
-    ])
+    for (const method of ['GET', 'HEAD', 'POST']) {
+      const none = await fetch(at, { method })
+      expect([method, none.status, none.headers.get('www-authenticate')]).toEqual([
+        method,
+        401,
+        'Bearer realm="coinstack-signon"',
+      ])
+    }
     const wrong = await fetch(at, { headers: { authorization: 'Bearer x' } })
     expect(wrong.status).toBe(401)
     expect(wrong.headers.get('www-authenticate')).toContain('error="invalid_token"')

@@ -29,7 +29,7 @@ export function userinfoRoute(app: FastifyInstance, context: AuthorizationContex
       const signed = { iss: settings.issuer, aud: client.clientId, ...claims }
       return reply.type('application/jwt').send(await keys.sign('JWT', signed, userinfoAlgorithm))
     } catch (error) {
-      if (error instanceof OAuthError) reply.header('www-authenticate', challenge(error, request))
+      if (error instanceof OAuthError) reply.header('www-authenticate', challenge(error, request, form))
       throw error
     }
   }
@@ -94,7 +94,7 @@ async function keyOfProof(
 }
 
 /** RFC 6750 section 3: no error is named to who sent no token at all. */
-function challenge(error: OAuthError, request: FastifyRequest): string {
+function challenge(error: OAuthError, request: FastifyRequest, form: Parameters): string {
   const { code, message } = error
   const isDpop =
     /^dpop /i.test(request.headers.authorization ?? '') ||
@@ -102,8 +102,8 @@ function challenge(error: OAuthError, request: FastifyRequest): string {
     code === 'use_dpop_nonce' ||
     message === boundToken
   const scheme = isDpop ? 'DPoP' : 'Bearer'
-  if (request.headers.authorization === undefined && code === 'invalid_token' && request.method === 'GET')
-    return `${scheme} realm="coinstack-signon"`
+  const hasNone = request.headers.authorization === undefined && form.access_token === undefined
+  if (hasNone && code === 'invalid_token') return `${scheme} realm="coinstack-signon"`
   // Section 7.1: "algs ... the JWS algorithms acceptable for the DPoP proof JWT".
   const algorithms = isDpop ? `, algs="${proofAlgorithms.join(' ')}"` : ''
   return `${scheme} realm="coinstack-signon"${algorithms}, error="${code}", error_description="${wireDescription(error)}"${code === 'insufficient_scope' ? ', scope="openid"' : ''}`
