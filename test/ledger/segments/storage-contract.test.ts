@@ -138,6 +138,20 @@ describe.each([
     )
   })
 
+  test('a range ends at any byte, for who reads its values alone too', async () => {
+    const { storage } = await open()
+    const keyOf = (last: number) => Buffer.from([0x65, 0xc3, last])
+    const batch = storage().batch()
+    for (let last = 0; last < 256; last++) batch.put(keyOf(last), Buffer.of(last))
+    await batch.write()
+    for (let end = 0; end < 256; end++) {
+      const range = { gte: keyOf(end >> 1), lt: keyOf(end) }
+      const values: number[] = []
+      for await (const list of storage().valueLists!(range)) for (const [value] of list) values.push(value!)
+      expect(values).toEqual(Array.from({ length: end - (end >> 1) }, (_, i) => (end >> 1) + i))
+    }
+  })
+
   test('a snapshot is that of its beginning, whatever moves or is deleted meanwhile', async () => {
     const subject = await open()
     const some = keys.slice(0, 30)
