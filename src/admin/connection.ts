@@ -70,31 +70,48 @@ async function callOperation(
 }
 
 /** Stored entries of the server that listens on this socket. */
-export const remoteReader = (path: string, salvages = false): StorageReader => ({
-  ...(!salvages && { salvage: remoteReader(path, true) }),
-  async get(key) {
-    const answer = await send(path, 'GET', `/entry?key=${key.toString('hex')}${salvages ? '&salvage=1' : ''}`)
-    const value = await bytesOf(answer)
-    if (answer.statusCode === 404) return undefined
-    if (answer.statusCode !== 200) throw new ControlError('unavailable', 'the server cannot read its ledger')
-    return value
-  },
-  async *entries(range) {
-    yield* entriesIn(await send(path, 'GET', `/entries?${queryOfRange(range, salvages)}`))
-  },
-  async getAll(keys) {
+export function remoteReader(path: string, salvages = false): StorageReader {
+  const get = together(async (keys) => {
     const found = new Map<string, Buffer>()
     const names = keys.map((key) => key.toString('hex'))
     for (const some of inGroups(names))
       for await (const [key, value] of entriesIn(await ask(path, { keys: some }, salvages)))
         found.set(key.toString('hex'), value)
     return names.map((name) => found.get(name))
-  },
-  async *entriesOf(ranges) {
-    for (const some of inGroups(ranges.map(rangeQuery)))
-      yield* entriesIn(await ask(path, { ranges: some }, salvages))
-  },
-})
+  })
+  return {
+    ...(!salvages && { salvage: remoteReader(path, true) }),
+    get,
+    getAll: (keys) => Promise.all(keys.map(get)),
+    async *entries(range) {
+      yield* entriesIn(await send(path, 'GET', `/entries?${queryOfRange(range, salvages)}`))
+    },
+    async *entriesOf(ranges) {
+      for (const some of inGroups(ranges.map(rangeQuery)))
+        yield* entriesIn(await ask(path, { ranges: some }, salvages))
+    },
+  }
+}
+
+/** Keys that are asked for in one turn of the event loop, such as the tiles of a proof, are one question. */
+function together(
+  ask: (keys: readonly Buffer[]) => Promise<(Buffer | undefined)[]>,
+): (key: Buffer) => Promise<Buffer | undefined> {
+  let waiting: Buffer[] = []
+  let values: Promise<(Buffer | undefined)[]> | undefined
+  return async (key) => {
+    const place = waiting.push(key) - 1
+    values ??= new Promise((resolve, reject) => {
+      setImmediate(() => {
+        const keys = waiting
+        waiting = []
+        values = undefined
+        ask(keys).then(resolve, reject)
+      })
+    })
+    return (await values)[place]
+  }
+}
 
 function* inGroups<T>(all: readonly T[]): Generator<T[]> {
   for (let at = 0; at < all.length; at += askedAtOnce) yield all.slice(at, at + askedAtOnce)

@@ -37,11 +37,6 @@ export async function listenOnControlSocket(
     const operation = operations[name as OperationName] as (input: unknown) => unknown
     return { result: (await operation(request.body)) ?? null }
   })
-  app.get<{ Querystring: { key: string; salvage?: string } }>('/entry', async ({ query }, reply) => {
-    const value = await readerFor(reader, query).get(Buffer.from(query.key, 'hex'))
-    if (!value) return reply.code(404).send({ code: 'not_found', message: 'no such entry' })
-    return reply.type('application/octet-stream').send(value)
-  })
   app.get<{ Querystring: EntriesQuery }>('/entries', ({ query }, reply) =>
     reply
       .type('application/octet-stream')

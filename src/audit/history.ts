@@ -1,5 +1,13 @@
-import { decodePosition, rowKey, streamKey } from '../ledger/layout.ts'
-import { readRecord, restoreEvent } from '../ledger/reader.ts'
+import { decodePosition, rowKey } from '../ledger/layout.ts'
+import {
+  positionsOfStream,
+  rangeOfStream,
+  readEventsAt,
+  readRanges,
+  readRecord,
+  readRecordsAt,
+  restoreEvent,
+} from '../ledger/reader.ts'
 import type { EventRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
@@ -8,6 +16,8 @@ import { historyRowPrefix, tokenRowKey, usernameRowKey } from '../projections/ro
 import { hashOfToken } from './token-hash.ts'
 
 const codec = { encode: encodeEvent, decode: decodeEvent }
+/** Streams that are asked for at a time. */
+const streamsAtOnce = 256
 
 /** Whose history is asked for. */
 export type HistorySubject =
@@ -36,12 +46,7 @@ export async function historyOf(
   const positions = await positionsOf(reader, about)
   if (positions.length === 0) return undefined
   positions.sort((a, b) => a - b)
-  return readPositions(reader, positions)
-}
-
-async function* readPositions(reader: StorageReader, positions: readonly number[]): AsyncGenerator<Recorded> {
-  for (const position of positions)
-    yield await restoreEvent(reader, codec, (await readRecord(reader, position)).record)
+  return readEventsAt(reader, codec, positions)
 }
 
 async function positionsOf(reader: StorageReader, about: HistorySubject): Promise<number[]> {
@@ -73,13 +78,6 @@ export const streamOfTokenHash = async (reader: StorageReader, hash: string): Pr
 export const subjectOf = async (reader: StorageReader, username: string): Promise<string | undefined> =>
   (await reader.get(rowKey(usernameRowKey(username.normalize('NFC')))))?.toString()
 
-async function positionsOfStream(reader: StorageReader, stream: string): Promise<number[]> {
-  const positions: number[] = []
-  const range = { gte: streamKey(stream, 0), lt: streamKey(stream, 0xffff_ffff) }
-  for await (const [, value] of reader.entries(range)) positions.push(decodePosition(value))
-  return positions
-}
-
 async function positionsOfSession(reader: StorageReader, session: string): Promise<number[]> {
   const own = await positionsOfStream(reader, streamOf.session(session))
   if (own[0] === undefined) return []
@@ -101,13 +99,18 @@ async function positionsOfRows(
 ): Promise<number[]> {
   const prefix = rowKey(historyRowPrefix(kind, id))
   const range = { gte: prefix, lt: Buffer.concat([prefix.subarray(0, -1), Buffer.of(1)]) }
+  const firsts: number[] = []
+  // A name may hold the byte 00 itself; only eight bytes behind it are a position.
+  for await (const [key] of reader.entries(range))
+    if (key.length === prefix.length + 8) firsts.push(decodePosition(key, prefix.length))
   const positions: number[] = []
-  for await (const [key] of reader.entries(range)) {
-    // A name may hold the byte 00 itself; only eight bytes behind it are a position.
-    if (key.length !== prefix.length + 8) continue
-    const { record: first } = await readRecord(reader, decodePosition(key, prefix.length))
-    if (!isWanted(first)) continue
-    for (const position of await positionsOfStream(reader, first.stream)) positions.push(position)
+  for (let at = 0; at < firsts.length; at += streamsAtOnce) {
+    const begun = (await readRecordsAt(reader, firsts.slice(at, at + streamsAtOnce))).filter(isWanted)
+    for await (const [, value] of readRanges(
+      reader,
+      begun.map(({ stream }) => rangeOfStream(stream)),
+    ))
+      positions.push(decodePosition(value))
   }
   return positions
 }

@@ -3,7 +3,7 @@ import type { ConfirmedAnchor } from '../anchor/anchor.ts'
 import { readEvidence } from '../chain/transaction-evidence.ts'
 import { LedgerError } from '../ledger/errors.ts'
 import { decodePosition, sideKey } from '../ledger/layout.ts'
-import { logSize, readRecord } from '../ledger/reader.ts'
+import { logSize, readRecord, readRecordsAt } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { isAdministration } from '../oauth/administration.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
@@ -54,23 +54,31 @@ export async function receiptFor(
   positions: readonly number[],
   options: ReceiptOptions,
 ): Promise<Receipt> {
-  const trees = new Map<number, SignedTree>()
-  const servers = await openedServers(reader)
+  const inOrder = [...new Set(positions)].sort((a, b) => a - b)
+  const [servers, trees] = await Promise.all([
+    openedServers(reader),
+    treesWith(reader, inOrder, options.unanchored ?? false),
+  ])
+  const vouchers = await Promise.all(
+    trees.map(([position, tree]) => vouchersOf(reader, position, tree, servers)),
+  )
   const wanted = new Map<number, SignedTree>()
-  const events: ProvenRecord[] = []
-  for (const position of [...new Set(positions)].sort((a, b) => a - b)) {
-    const tree = await treeWith(reader, position, options.unanchored ?? false)
-    trees.set(tree.checkpoint.size, tree)
-    events.push(await provenRecord(reader, position, tree, options.disclose ?? false))
-    for (const server of await vouchersOf(reader, position, tree, servers))
-      if (!wanted.has(server.position))
-        wanted.set(server.position, await treeWithServer(reader, server.position, tree))
-  }
-  const receipt: Receipt = { events, servers: [], anchors: [] }
-  for (const [position, tree] of [...wanted].sort(([a], [b]) => a - b))
-    receipt.servers.push(await provenRecord(reader, position, tree, false))
-  for (const [, { anchor }] of [...trees].sort(([a], [b]) => a - b))
-    if (anchor) receipt.anchors.push(provenAnchor(anchor))
+  for (const [i, [, tree]] of trees.entries())
+    for (const { position } of vouchers[i]!)
+      if (!wanted.has(position)) wanted.set(position, await treeWithServer(reader, position, tree))
+  // What is asked for in one turn is one question, the tiles of all proofs.
+  const prove = (some: Iterable<[number, SignedTree]>, disclose: boolean) =>
+    Promise.all([...some].map(([position, tree]) => provenRecord(reader, position, tree, disclose)))
+  const [events, vouching] = await Promise.all([
+    prove(trees, options.disclose ?? false),
+    prove(
+      [...wanted].sort(([a], [b]) => a - b),
+      false,
+    ),
+  ])
+  const bySize = new Map(trees.map(([, tree]) => [tree.checkpoint.size, tree]))
+  const anchors = [...bySize.values()].flatMap(({ anchor }) => (anchor ? [provenAnchor(anchor)] : []))
+  const receipt: Receipt = { events, servers: vouching, anchors }
   await assertHolds(receipt, options.verifyMessage)
   return receipt
 }
@@ -129,14 +137,30 @@ async function treeWithServer(
   return position < tree.checkpoint.size ? tree : treeWith(reader, position, true)
 }
 
+/** The tree that shows each event, by position: one that shows several is looked for once. */
+async function treesWith(
+  reader: StorageReader,
+  inOrder: readonly number[],
+  unanchored: boolean,
+): Promise<[position: number, tree: SignedTree][]> {
+  const trees: [number, SignedTree][] = []
+  let last: SignedTree | undefined
+  for (const position of inOrder) {
+    // The smallest tree that shows an earlier event is the smallest for every event in it.
+    if (!last || position >= last.checkpoint.size) last = await treeWith(reader, position, unanchored)
+    trees.push([position, last])
+  }
+  return trees
+}
+
 /** The servers of the log, in its order; a peer's keys and replaced ones included. @throws LedgerError damaged */
 export async function openedServers(reader: StorageReader): Promise<FoundServer[]> {
-  const servers: FoundServer[] = []
+  const positions: number[] = []
   const range = { gte: Buffer.from('sserver:'), lt: Buffer.from('sserver;') }
-  for await (const [, value] of reader.entries(range)) {
-    const position = decodePosition(value)
-    const { record } = await readRecord(reader, position)
-    const event = decodeEvent(record.type, record.body)
+  for await (const [, value] of reader.entries(range)) positions.push(decodePosition(value))
+  const servers: FoundServer[] = []
+  for (const { position, type, body } of await readRecordsAt(reader, positions)) {
+    const event = decodeEvent(type, body)
     if (event.type === 'server.opened') servers.push({ position, event })
   }
   return servers.sort((a, b) => a.position - b.position)

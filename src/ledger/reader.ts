@@ -10,6 +10,8 @@ import type { Entry, Range, Storage, StorageReader } from './storage.ts'
 import { readTile } from './tree-writer.ts'
 
 const saltBytes = 32
+/** Records that are asked for at a time. */
+const readAtOnce = 256
 
 /** Size of the log as its frontier says. */
 export async function logSize(reader: StorageReader): Promise<number> {
@@ -100,16 +102,36 @@ export async function* readEvents<E>(
     yield await restoreEvent(reader, codec, decodeRecord(record))
 }
 
+/** The events at positions of the log, in their order; the records of many are one question. @throws LedgerError damaged */
+export async function* readEventsAt<E>(
+  reader: StorageReader,
+  codec: EventCodec<E>,
+  positions: readonly number[],
+): AsyncGenerator<RecordedEvent<E>> {
+  for (let at = 0; at < positions.length; at += readAtOnce) {
+    const records = await readRecordsAt(reader, positions.slice(at, at + readAtOnce))
+    const sided = records.filter(({ commitment }) => commitment).map(({ position }) => position)
+    const found = sided.length === 0 ? [] : await readAll(reader, sided.map(sideKey))
+    const sides = new Map(sided.map((position, i) => [position, found[i]?.subarray(saltBytes)]))
+    for (const { position, timeMs, stream, version, type, body } of records)
+      yield { position, timeMs, stream, version, event: codec.decode(type, body, sides.get(position)) }
+  }
+}
+
+/** Where the events of a stream stand, in order. */
+export async function positionsOfStream(reader: StorageReader, stream: string): Promise<number[]> {
+  const positions: number[] = []
+  for await (const [, value] of reader.entries(rangeOfStream(stream))) positions.push(decodePosition(value))
+  return positions
+}
+
 /** All events of one stream, in order. */
 export async function* readStream<E>(
   reader: StorageReader,
   codec: EventCodec<E>,
   stream: string,
 ): AsyncGenerator<RecordedEvent<E>> {
-  for await (const [, value] of reader.entries(rangeOfStream(stream))) {
-    const { record } = await readRecord(reader, decodePosition(value))
-    yield await restoreEvent(reader, codec, record)
-  }
+  yield* readEventsAt(reader, codec, await positionsOfStream(reader, stream))
 }
 
 /** Number of events in a stream: the version the next one will have. */
