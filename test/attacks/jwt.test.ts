@@ -5,9 +5,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient } from '../../src/admin/administration.ts'
 import { assertionForm, createSigningKey, goodClaims, type SigningKey } from '../support/client-assertion.ts'
 import { createProofKey, type ProofKey } from '../support/dpop.ts'
-import { type HttpRoutes, openRoutes } from '../support/http-routes.ts'
+import type { HttpRoutes } from '../support/http-routes.ts'
 import { InjectAgent } from '../support/inject-agent.ts'
-import { asResource, asWeb, newTokens, password, registerAll, user } from '../support/registrations.ts'
+import {
+  asResource,
+  asWeb,
+  closeWithoutComplaint,
+  newTokens,
+  openRegistered,
+  password,
+  user,
+} from '../support/registrations.ts'
 
 let routes: HttpRoutes
 let key: SigningKey
@@ -15,8 +23,7 @@ let proofKey: ProofKey
 const clientId = 'signer'
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   key = await createSigningKey('ES256', 'one')
   proofKey = await createProofKey()
   await registerClient(routes.administrator, {
@@ -28,10 +35,7 @@ beforeAll(async () => {
     jwks: { keys: [key.jwk] },
   })
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const unsigned = (header: object, claims: object) => `${part(header)}.${part(claims)}.`

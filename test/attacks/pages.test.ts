@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient } from '../../src/admin/administration.ts'
 import { deviceGrantType } from '../../src/authorization-server/device.ts'
-import { type HttpRoutes, openRoutes, type Response } from '../support/http-routes.ts'
+import type { HttpRoutes, Response } from '../support/http-routes.ts'
 import { formOf, InjectAgent } from '../support/inject-agent.ts'
 import {
   authorizeUrl,
   callback,
   locationOf,
+  openRegistered,
   password,
-  registerAll,
   signOn,
   user,
   webRequest,
@@ -21,8 +21,7 @@ const right = { username: user.username, password }
 
 let routes: HttpRoutes
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   await registerClient(routes.administrator, {
     client_id: 'hostile',
     client_name: hostile.replace('\u0000', ''),

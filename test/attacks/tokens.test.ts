@@ -11,6 +11,7 @@ import {
   asWeb,
   authorizeUrl,
   callback,
+  closeWithoutComplaint,
   isActive,
   native,
   newCode,
@@ -33,10 +34,7 @@ beforeAll(async () => {
     scope: 'read',
   })
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const redeem = (
   code: string,

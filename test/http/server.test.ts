@@ -1,17 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type HttpRoutes, issuer, openRoutes } from '../support/http-routes.ts'
-import { asResource, asWeb, isActive, newTokens, registerAll } from '../support/registrations.ts'
+import { type HttpRoutes, issuer } from '../support/http-routes.ts'
+import {
+  asResource,
+  asWeb,
+  closeWithoutComplaint,
+  isActive,
+  newTokens,
+  openRegistered,
+} from '../support/registrations.ts'
 
 let routes: HttpRoutes
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const metadataPath = '/.well-known/oauth-authorization-server'
 

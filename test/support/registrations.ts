@@ -1,6 +1,8 @@
 /** The clients and the user that the tests of the routes stand on, and the way to their codes and tokens. */
+
+import { expect } from 'vitest'
 import { registerClient, registerUser } from '../../src/admin/administration.ts'
-import { basic, type HttpRoutes, type Response } from './http-routes.ts'
+import { basic, type HttpRoutes, openRoutes, type Response } from './http-routes.ts'
 import { InjectAgent } from './inject-agent.ts'
 
 export const password = 'correct horse battery staple'
@@ -48,6 +50,19 @@ export const asResource = basic(resource.clientId, resource.clientSecret)
 export async function registerAll({ administrator }: HttpRoutes): Promise<void> {
   for (const client of [web, other, native, resource]) await registerClient(administrator, client)
   await registerUser(administrator, user)
+}
+
+/** The routes, with all of these registered. */
+export async function openRegistered(options?: Parameters<typeof openRoutes>[0]): Promise<HttpRoutes> {
+  const routes = await openRoutes(options)
+  await registerAll(routes)
+  return routes
+}
+
+/** After the tests of a file: the server had nothing to say against anything. */
+export async function closeWithoutComplaint(routes: HttpRoutes): Promise<void> {
+  await routes.close()
+  expect(routes.complaints).toEqual([])
 }
 
 /** RFC 7636 appendix B. */

@@ -2,21 +2,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient, registerUser } from '../../../src/admin/administration.ts'
 import { hashToken } from '../../../src/oauth/token-format.ts'
-import { type HttpRoutes, issuer, openRoutes, type Response } from '../../support/http-routes.ts'
+import { type HttpRoutes, issuer, type Response } from '../../support/http-routes.ts'
 import { InjectAgent } from '../../support/inject-agent.ts'
 import {
   authorizeUrl,
   callback,
+  closeWithoutComplaint,
   locationOf,
+  openRegistered,
   password,
-  registerAll,
   signOn,
 } from '../../support/registrations.ts'
 
 let routes: HttpRoutes
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   await registerUser(routes.administrator, { username: 'bob', password, authorities: ['USER'] })
   await registerClient(routes.administrator, {
     client_id: 'rp',
@@ -34,10 +34,7 @@ beforeAll(async () => {
     default_max_age: 60,
   })
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const requestUrl = (changes: Record<string, string> = {}) =>
   authorizeUrl({

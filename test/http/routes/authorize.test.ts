@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient } from '../../../src/admin/administration.ts'
-import { basic, type HttpRoutes, issuer, openRoutes } from '../../support/http-routes.ts'
+import { basic, type HttpRoutes, issuer } from '../../support/http-routes.ts'
 import { InjectAgent } from '../../support/inject-agent.ts'
 import {
   authorizeUrl,
   callback,
+  closeWithoutComplaint,
   locationOf,
+  openRegistered,
   pkce,
-  registerAll,
   signOn,
   web,
   webRequest,
@@ -19,8 +20,7 @@ let stranger: InjectAgent
 let signedOn: InjectAgent
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   await registerClient(routes.administrator, {
     clientId: 'single',
     clientSecret: 'secret',
@@ -39,10 +39,7 @@ beforeAll(async () => {
   signedOn = new InjectAgent(routes.http)
   await signOn(signedOn, webRequest())
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const challenge = { code_challenge: pkce.challenge, code_challenge_method: 'S256' }
 const loopback = 'http://127.0.0.1/callback'

@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient, removeClient, removeUser } from '../../../src/admin/administration.ts'
-import { basic, type HttpRoutes, openRoutes } from '../../support/http-routes.ts'
+import { basic, type HttpRoutes } from '../../support/http-routes.ts'
 import { InjectAgent } from '../../support/inject-agent.ts'
 import {
   asOther,
   asResource,
   asWeb,
+  closeWithoutComplaint,
   locationOf,
   newTokens,
+  openRegistered,
   other,
-  registerAll,
   resource,
   user,
   web,
@@ -18,13 +19,9 @@ import {
 let routes: HttpRoutes
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const post = (token: string, headers: Record<string, string> = asResource) =>
   routes.post('/oauth/check_token', { token }, headers)

@@ -5,6 +5,7 @@ import { formOf, InjectAgent } from '../../support/inject-agent.ts'
 import {
   callback,
   locationOf,
+  openRegistered,
   password,
   registerAll,
   user,
@@ -19,8 +20,7 @@ let agent: InjectAgent
 let count = 0
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
 })
 afterAll(async () => {
   await routes.close()

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { registerClient, removeClient } from '../../../src/admin/administration.ts'
 import { deviceGrantType } from '../../../src/authorization-server/device.ts'
-import { basic, type HttpRoutes, issuer, openRoutes } from '../../support/http-routes.ts'
+import { basic, type HttpRoutes, issuer } from '../../support/http-routes.ts'
 import { InjectAgent } from '../../support/inject-agent.ts'
-import { asResource, asWeb, isActive, password, registerAll, user } from '../../support/registrations.ts'
+import { asResource, asWeb, isActive, openRegistered, password, user } from '../../support/registrations.ts'
 
 let routes: HttpRoutes
 
@@ -18,8 +18,7 @@ const television = {
 }
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   await registerClient(routes.administrator, television)
 })
 afterAll(async () => {

@@ -9,8 +9,10 @@ import {
   asWeb,
   authorizeUrl,
   callback,
+  closeWithoutComplaint,
   native,
   newCode,
+  openRegistered,
   pkce,
   registerAll,
   signOn,
@@ -22,8 +24,7 @@ let key: ProofKey
 let other: ProofKey
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   await registerClient(routes.administrator, {
     client_id: 'bound',
     client_secret: 'bound secret',
@@ -33,10 +34,7 @@ beforeAll(async () => {
   })
   ;[key, other] = await Promise.all([createProofKey(), createProofKey('EdDSA')])
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const proofBy = (by: ProofKey, changes = {}) =>
   by.proof({ method: 'POST', url: issuer + path, atSeconds: routes.clock.nowMs / 1000 }, changes)

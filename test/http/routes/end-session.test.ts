@@ -1,9 +1,9 @@
 /** OpenID Connect RP-Initiated Logout 1.0. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { registerClient, registerUser } from '../../../src/admin/administration.ts'
-import { type HttpRoutes, openRoutes } from '../../support/http-routes.ts'
+import type { HttpRoutes } from '../../support/http-routes.ts'
 import { formOf, InjectAgent } from '../../support/inject-agent.ts'
-import { password, registerAll, user } from '../../support/registrations.ts'
+import { openRegistered, password, user } from '../../support/registrations.ts'
 
 const goodbye = 'https://rp.example/goodbye'
 const relyingParty = {
@@ -22,8 +22,7 @@ let alice: string
 let bob: string
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   await registerClient(routes.administrator, relyingParty)
   await registerUser(routes.administrator, { username: 'bob', password: 'b', authorities: [] })
   alice = routes.context.models.subjectOf('alice')!

@@ -1,18 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient, registerUser, removeClient, removeUser } from '../../../src/admin/administration.ts'
-import { basic, type HttpRoutes, issuer, openRoutes } from '../../support/http-routes.ts'
-import { asResource, asWeb, newCode, newTokens, registerAll, user, web } from '../../support/registrations.ts'
+import { basic, type HttpRoutes, issuer } from '../../support/http-routes.ts'
+import {
+  asResource,
+  asWeb,
+  closeWithoutComplaint,
+  newCode,
+  newTokens,
+  openRegistered,
+  user,
+  web,
+} from '../../support/registrations.ts'
 
 let routes: HttpRoutes
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const introspect = (form: Record<string, string>, headers: Record<string, string> = asResource) =>
   routes.post('/oauth/introspect', form, headers)

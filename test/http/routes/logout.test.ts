@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { registerClient, registerUser, removeClient } from '../../../src/admin/administration.ts'
-import { basic, type HttpRoutes, openRoutes } from '../../support/http-routes.ts'
+import { basic, type HttpRoutes } from '../../support/http-routes.ts'
 import { formOf, InjectAgent, setCookies } from '../../support/inject-agent.ts'
 import {
   asWeb,
@@ -8,9 +8,9 @@ import {
   isActive,
   locationOf,
   newTokens,
+  openRegistered,
   other,
   password,
-  registerAll,
   signOn,
   type Tokens,
   user,
@@ -22,8 +22,7 @@ let routes: HttpRoutes
 let agent: InjectAgent
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
 })
 afterAll(async () => {
   await routes.close()

@@ -1,15 +1,22 @@
 /** RFC 6749 section 4.3, for clients that were registered for it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient, removeUser } from '../../../src/admin/administration.ts'
-import { basic, type HttpRoutes, openRoutes } from '../../support/http-routes.ts'
-import { asResource, asWeb, isActive, password, registerAll, user } from '../../support/registrations.ts'
+import { basic, type HttpRoutes } from '../../support/http-routes.ts'
+import {
+  asResource,
+  asWeb,
+  closeWithoutComplaint,
+  isActive,
+  openRegistered,
+  password,
+  user,
+} from '../../support/registrations.ts'
 
 const asTrusted = basic('trusted', 'trusted secret')
 let routes: HttpRoutes
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   const registered = await registerClient(routes.administrator, {
     clientId: 'trusted',
     clientSecret: 'trusted secret',
@@ -18,10 +25,7 @@ beforeAll(async () => {
   })
   expect(registered.discouragedGrantTypes).toEqual(['password'])
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const ask = (changes: Record<string, string> = {}, headers: Record<string, string> = asTrusted) =>
   routes.post(

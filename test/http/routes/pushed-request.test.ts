@@ -8,10 +8,11 @@ import {
   asWeb,
   authorizeUrl,
   callback,
+  closeWithoutComplaint,
   locationOf,
+  openRegistered,
   password,
   pkce,
-  registerAll,
   signOn,
   web,
   webRequest,
@@ -19,8 +20,7 @@ import {
 
 let routes: HttpRoutes
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   await registerClient(routes.administrator, {
     client_id: 'pushing',
     client_secret: 'secret',
@@ -29,10 +29,7 @@ beforeAll(async () => {
     require_pushed_authorization_requests: true,
   })
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const request = { response_type: 'code', redirect_uri: callback, state: 'pushed', scope: 'read' }
 const prefix = 'urn:ietf:params:oauth:request_uri:'

@@ -5,6 +5,7 @@ import { invite, withdrawInvitation } from '../../../src/admin/clients.ts'
 import type { InvitationTerms } from '../../../src/oauth/invitation.ts'
 import { createSigningKey } from '../../support/client-assertion.ts'
 import { basic, type HttpRoutes, openRoutes, type Response } from '../../support/http-routes.ts'
+import { closeWithoutComplaint } from '../../support/registrations.ts'
 
 const callback = 'https://client.example/callback'
 const codeGrant = ['authorization_code', 'refresh_token']
@@ -15,10 +16,7 @@ beforeAll(async () => {
     environment: { SIGNON_REGISTRATION_MODE: 'token', SIGNON_REGISTRATION_HOSTS: 'keys.example' },
   })
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const termsOf = (changes: Partial<InvitationTerms> = {}): InvitationTerms => ({
   scopes: ['read', 'write'],

@@ -1,14 +1,14 @@
 /** RFC 8707: resource indicators at the authorization and token endpoints. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient } from '../../../src/admin/administration.ts'
-import { basic, type HttpRoutes, openRoutes } from '../../support/http-routes.ts'
+import { basic, type HttpRoutes } from '../../support/http-routes.ts'
 import { InjectAgent } from '../../support/inject-agent.ts'
 import {
   asResource,
   authorizeUrl,
   callback,
   locationOf,
-  registerAll,
+  openRegistered,
   signOn,
 } from '../../support/registrations.ts'
 
@@ -18,8 +18,7 @@ const asClient = basic('indicating', 'secret')
 let routes: HttpRoutes
 let agent: InjectAgent
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   await registerClient(routes.administrator, {
     clientId: 'indicating',
     clientSecret: 'secret',

@@ -2,14 +2,15 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient } from '../../../src/admin/administration.ts'
-import { type HttpRoutes, issuer, openRoutes } from '../../support/http-routes.ts'
+import { type HttpRoutes, issuer } from '../../support/http-routes.ts'
 import { formOf, InjectAgent } from '../../support/inject-agent.ts'
 import {
   asResource,
   authorizeUrl,
   callback,
+  closeWithoutComplaint,
   locationOf,
-  registerAll,
+  openRegistered,
   signOn,
   webRequest,
 } from '../../support/registrations.ts'
@@ -18,8 +19,7 @@ const app = 'https://app.example/page'
 let routes: HttpRoutes
 let agent: InjectAgent
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   await registerClient(routes.administrator, {
     clientId: 'page',
     authorizedGrantTypes: ['implicit'],
@@ -29,10 +29,7 @@ beforeAll(async () => {
   agent = new InjectAgent(routes.http)
   await signOn(agent, webRequest())
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const fragmentOf = (location: URL) => Object.fromEntries(new URLSearchParams(location.hash.slice(1)))
 

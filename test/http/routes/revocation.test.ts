@@ -1,29 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { basic, type HttpRoutes, openRoutes } from '../../support/http-routes.ts'
+import { basic, type HttpRoutes } from '../../support/http-routes.ts'
 import { InjectAgent } from '../../support/inject-agent.ts'
 import {
   asOther,
   asWeb,
   authorizeUrl,
   callback,
+  closeWithoutComplaint,
   isActive,
   newCode,
   newTokens,
+  openRegistered,
   pkce,
-  registerAll,
   signOn,
 } from '../../support/registrations.ts'
 
 let routes: HttpRoutes
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const revoke = (form: Record<string, string>, headers: Record<string, string> = asWeb) =>
   routes.post('/oauth/revoke', form, headers)

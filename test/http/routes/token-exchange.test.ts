@@ -1,8 +1,15 @@
 /** RFC 8693, by its sections, over HTTP. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient } from '../../../src/admin/administration.ts'
-import { basic, type HttpRoutes, openRoutes } from '../../support/http-routes.ts'
-import { asResource, asWeb, isActive, newTokens, registerAll } from '../../support/registrations.ts'
+import { basic, type HttpRoutes } from '../../support/http-routes.ts'
+import {
+  asResource,
+  asWeb,
+  closeWithoutComplaint,
+  isActive,
+  newTokens,
+  openRegistered,
+} from '../../support/registrations.ts'
 
 const exchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
@@ -11,8 +18,7 @@ const asStranger = basic('stranger', 'stranger secret')
 let routes: HttpRoutes
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
   const register = (client_id: string, resourceIds: string[], more = {}) =>
     registerClient(routes.administrator, {
       client_id,
@@ -32,10 +38,7 @@ beforeAll(async () => {
     token_endpoint_auth_method: 'none',
   })
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const ask = async (form: Record<string, string>, headers: Record<string, string> = asGateway) =>
   routes.post('/oauth/token', { grant_type: exchange, subject_token_type: accessTokenType, ...form }, headers)

@@ -1,29 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { basic, type Form, type HttpRoutes, openRoutes, type Response } from '../../support/http-routes.ts'
+import { basic, type Form, type HttpRoutes, type Response } from '../../support/http-routes.ts'
 import {
   asOther,
   asResource,
   asWeb,
   callback,
+  closeWithoutComplaint,
   isActive,
   native,
   newCode,
   newTokens,
+  openRegistered,
   pkce,
-  registerAll,
   web,
 } from '../../support/registrations.ts'
 
 let routes: HttpRoutes
 
 beforeAll(async () => {
-  routes = await openRoutes()
-  await registerAll(routes)
+  routes = await openRegistered()
 })
-afterAll(async () => {
-  await routes.close()
-  expect(routes.complaints).toEqual([])
-})
+afterAll(() => closeWithoutComplaint(routes))
 
 const ask = (form: Form, headers: Record<string, string> = asWeb) =>
   routes.post('/oauth/token', form, headers)
