@@ -33,6 +33,14 @@ beforeAll(async () => {
     autoApproves: ['openid'],
     default_max_age: 60,
   })
+  await registerClient(routes.administrator, {
+    client_id: 'always',
+    client_secret: 'secret',
+    redirect_uris: [callback],
+    scope: 'openid',
+    autoApproves: ['openid'],
+    default_max_age: 0,
+  })
 })
 afterAll(() => closeWithoutComplaint(routes))
 
@@ -164,6 +172,17 @@ describe('max_age', () => {
     routes.clock.nowMs += 61_000
     expect(isLogin(await agent.open(requestUrl({ client_id: 'aged' })))).toBe(true)
     expect(answerOf(await agent.get(requestUrl({ client_id: 'aged', max_age: '90' })))).toHaveProperty('code')
+  })
+
+  test('default_max_age 0: a login for every request', async () => {
+    const agent = await signedOn()
+    for (let n = 0; n < 2; n++) {
+      const page = await agent.open(requestUrl({ client_id: 'always' }))
+      expect(isLogin(page)).toBe(true)
+      expect(answerOf(await logIn(agent, page))).toHaveProperty('code')
+    }
+    const silent = await agent.get(requestUrl({ client_id: 'always', prompt: 'none' }))
+    expect(answerOf(silent).error).toBe('login_required')
   })
 
   test.each(['-1', '1.5', 'x', '1e3', '9999999999', ' 1'])('%s: invalid_request', async (max_age) => {
