@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { registerClient } from '../../src/admin/administration.ts'
 import { connectTo } from '../../src/admin/connection.ts'
 import { listenOnControlSocket } from '../../src/admin/control-socket.ts'
 import type { Operations } from '../../src/admin/operations.ts'
@@ -14,7 +15,9 @@ import { readAll, readRanges } from '../../src/ledger/reader.ts'
 import type { Entry, StorageReader } from '../../src/ledger/storage.ts'
 import { LifetimeFollower } from '../../src/projections/lifetime-follower.ts'
 import { isNote, lifetimesPlace, readLifeRow } from '../../src/projections/lifetimes.ts'
+import { openHttpApp } from '../support/http-app.ts'
 import { temporaryFolder } from '../support/ledger.ts'
+import { issueToken } from '../support/oauth-requests.ts'
 import { anyRequest, emptyHoldings, perform } from '../support/random-requests.ts'
 import { openSealedWorld, type SealedWorld } from '../support/sealing.ts'
 
@@ -259,4 +262,23 @@ test('over the control socket: many keys and ranges in one question, as from the
   expect(await collect(reader)).toEqual(await collect(world.storage))
   const atMs = world.clock.nowMs
   expect(await accessAt(reader, { atMs })).toEqual(await accessAt(world.storage, { atMs }))
+})
+
+test('a server writes it behind its events', async () => {
+  const { administrator, issuer, close } = await openHttpApp()
+  onTestFinished(close)
+  const own = { clientId: 'own', clientSecret: 'secret of own' }
+  const { operations, reader } = administrator.connection
+  await registerClient(administrator, {
+    ...own,
+    authorizedGrantTypes: ['client_credentials'],
+    scopes: ['read'],
+  })
+  await issueToken(issuer, own)
+  const { position } = await operations.status({})
+  const place = async () => (await reader.get(annexKey(lifetimesPlace)))?.readBigUInt64BE()
+  await expect.poll(place, { timeout: 20_000 }).toBe(BigInt(position))
+  const kinds: (string | undefined)[] = []
+  for await (const entry of reader.entries(rangeOf('life'))) kinds.push(readLifeRow(entry)?.kind)
+  expect(kinds).toEqual(['c'])
 })
