@@ -37,8 +37,9 @@ interface Keeper {
   close(): Promise<void>
 }
 
+const certificate = hasSlapd ? await makeCertificate(temporaryFolder()) : undefined
+
 async function directory(): Promise<Keeper> {
-  const certificate = (await makeCertificate(temporaryFolder()))!
   const slapd = await startSlapd(certificate)
   let isRunning = true
   const stop = async () => {
@@ -58,7 +59,7 @@ async function directory(): Promise<Keeper> {
       SIGNON_LDAP_CLAIMS: 'name=cn email=mail',
     },
     prepare({ home }) {
-      writeFileSync(join(home, 'conf', 'ldap-ca.crt'), certificate.ca)
+      writeFileSync(join(home, 'conf', 'ldap-ca.crt'), certificate!.ca)
       writeFileSync(join(home, 'conf', 'ldap.password'), `${rootPassword}\n`, { mode: 0o600 })
     },
     removeAlice: () => slapd.modify('dn: uid=alice,ou=people,dc=example,dc=com\nchangetype: delete\n'),
@@ -95,7 +96,7 @@ async function module(): Promise<Keeper> {
 }
 
 const keepers: [string, () => Promise<Keeper>][] = [['an ES module', module]]
-if (hasSlapd) keepers.push(['a directory by StartTLS', directory])
+if (certificate) keepers.push(['a directory by StartTLS', directory])
 
 describe.each(keepers)('users of %s', (_what, open) => {
   let keeper: Keeper
@@ -262,7 +263,7 @@ describe('user create and user remove', () => {
     }
   })
 
-  if (hasSlapd)
+  if (certificate)
     test('of a directory: it adds its users itself', async () => {
       const keeper = await directory()
       onTestFinished(() => keeper.close())
