@@ -68,5 +68,6 @@ test('a receipt of a token: its proofs, with all their tiles, are one', async ()
   const count = await asked(async (from) =>
     encodeReceipt(await makeReceipt({ reader: from }, { token: token('at', 'two') }, { unanchored: true })),
   )
-  expect(count).toBeLessThanOrEqual(16)
+  // As many where nothing of what goes on beside each other falls into one turn.
+  expect(count).toBeLessThanOrEqual(17)
 })
