@@ -13,6 +13,8 @@ import { pageOf, redirectOf, visit } from '../support/visitor.ts'
 const person = { username: 'alice', password: 'correct horse battery staple' }
 const clientId = 'auth-js-site'
 const clientSecret = 'secret of: the site'
+/** Of the site that leaves Auth.js as it is. */
+const plainId = 'auth-js-plain'
 const nowhere = () => false
 /** Knows the authorities of the system only. */
 const untrusting = globalThis.fetch
@@ -24,7 +26,8 @@ interface Site {
   close(): Promise<void>
 }
 
-async function openSite(issuer: string, fetchFrom: typeof fetch): Promise<Site> {
+/** @param idToken whether Auth.js takes the user from the ID token, as it does by itself, or from UserInfo */
+async function openSite(issuer: string, fetchFrom: typeof fetch, idToken = false): Promise<Site> {
   const app = express()
   const server = createServer(app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -37,12 +40,12 @@ async function openSite(issuer: string, fetchFrom: typeof fetch): Promise<Site> 
         name: 'SignOn',
         type: 'oidc',
         issuer,
-        clientId,
+        clientId: idToken ? plainId : clientId,
         clientSecret,
         authorization: { params: { scope: 'openid profile email' } },
         checks: ['pkce', 'state', 'nonce'],
-        // The name stands in UserInfo, not in the ID token (OpenID Connect Core section 5.4).
-        idToken: false,
+        // The name stands in UserInfo (OpenID Connect Core section 5.4); in the ID token for who registered for it.
+        idToken,
         [customFetch]: fetchFrom,
       },
     ],
@@ -68,12 +71,12 @@ async function openSite(issuer: string, fetchFrom: typeof fetch): Promise<Site> 
 let served: HttpApp
 let site: Site
 
-const sessionOf = async (browser: FormBrowser) =>
-  JSON.parse(pageOf(await visit(browser, `${site.origin}/`, person)).html).session
+const sessionOf = async (browser: FormBrowser, { origin } = site) =>
+  JSON.parse(pageOf(await visit(browser, `${origin}/`, person)).html).session
 
-async function signIn(browser: FormBrowser) {
-  const page = pageOf(await visit(browser, `${site.origin}/auth/signin`, person))
-  const next = await browser.submit(page, { callbackUrl: `${site.origin}/` })
+async function signIn(browser: FormBrowser, { origin } = site) {
+  const page = pageOf(await visit(browser, `${origin}/auth/signin`, person))
+  const next = await browser.submit(page, { callbackUrl: `${origin}/` })
   return next instanceof URL ? { at: next, asked: [] } : visit(browser, next, person)
 }
 
@@ -117,6 +120,26 @@ describe.each(await bothSchemes())('Auth.js, over $name', (scheme) => {
     // Signed off at the site, still signed on at the server: nothing is asked.
     expect((await signIn(browser)).asked).toEqual([])
     expect(await sessionOf(browser)).not.toBeNull()
+  })
+
+  test('as it is by itself: a client with claimsInIdToken, whose ID token says who the user is', async () => {
+    const plain = await openSite(served.issuer, scheme.fetch, true)
+    try {
+      await registerClient(served.administrator, {
+        client_id: plainId,
+        client_secret: clientSecret,
+        redirect_uris: [`${plain.origin}/auth/callback/signon`],
+        scope: 'openid profile email',
+        claimsInIdToken: true,
+      })
+      const browser = new FormBrowser(nowhere)
+      await signIn(browser, plain)
+      expect(plain.complaints).toEqual([])
+      const { user } = await sessionOf(browser, plain)
+      expect(user).toEqual({ name: 'Alice Archer', email: 'alice@example.com' })
+    } finally {
+      await plain.close()
+    }
   })
 
   test('an answer that another visitor began is not taken', async () => {
