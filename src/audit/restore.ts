@@ -43,9 +43,10 @@ export async function restoreBackup(
   const copy = `${place.ledger}.restoring`
   await rm(copy, { recursive: true, force: true })
   try {
-    await cp(parts.ledger, copy, { recursive: true }).catch((cause) => {
+    await readdir(parts.ledger).catch((cause) => {
       throw new BackupError('malformed', `${parts.ledger} cannot be read`, { cause })
     })
+    await cp(parts.ledger, copy, { recursive: true })
     const storage = await openStorage(copy)
     let verification: Verification
     try {

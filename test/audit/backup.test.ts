@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { cp, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Level } from 'level'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { type BackupManifest, backupParts, writeBackup } from '../../src/audit/backup.ts'
 import { type RestorePlace, restoreBackup } from '../../src/audit/restore.ts'
 import { eventKey, rangeOf, rowKey, sideKey } from '../../src/ledger/layout.ts'
@@ -11,6 +11,7 @@ import { rootOfSize } from '../../src/ledger/reader.ts'
 import { openStorage, type StorageReader } from '../../src/ledger/storage.ts'
 import { parseCheckpoint } from '../../src/tree/checkpoint.ts'
 import { parseNote } from '../../src/tree/signed-note.ts'
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts'
 import {
   copyOf,
   lifeEvents,
@@ -161,6 +162,54 @@ describe('a backup', () => {
     )
     expect(readdirSync(parent)).toEqual([])
   })
+})
+
+describe('a full disk', () => {
+  const smallDisk = (context: TestContext) => {
+    const disk = mountSmallDisk(8)
+    if (typeof disk === 'string') context.skip(disk)
+    else disk.fill()
+    return disk as SmallDisk
+  }
+
+  test('ends a restore, which says so, leaves nothing, and can be done once there is room', async (context) => {
+    const disk = smallDisk(context)
+    const place = {
+      ledger: join(disk.folder, 'ledger'),
+      segments: join(disk.folder, 'segments'),
+      checkpointFile: join(disk.folder, 'checkpoint'),
+      headFile: join(disk.folder, 'head'),
+    }
+    const filled = readdirSync(disk.folder)
+    expect(await code(restore(backup, place))).toMatch(/^ENOSPC: ENOSPC: no space left on device/)
+    expect(readdirSync(disk.folder)).toEqual(filled)
+    disk.free()
+    expect((await restore(backup, place)).verification.ok).toBe(true)
+  })
+
+  test('ends a backup, which says so, leaves nothing, and can be done once there is room', async (context) => {
+    const disk = smallDisk(context)
+    const filled = readdirSync(disk.folder)
+    const storage = await openStorage(join(directory, 'ledger'))
+    try {
+      const target = join(disk.folder, 'backup')
+      expect(await code(writeBackup(storage, target, how))).toMatch(/^\w+: .*(cannot be|ENOSPC).*$/)
+      expect(readdirSync(disk.folder)).toEqual(filled)
+      disk.free()
+      expect(await writeBackup(storage, target, how)).toMatchObject({ size: manifest.size })
+    } finally {
+      await storage.close()
+    }
+  })
+})
+
+test("what a restore that was killed left behind is no ledger, and in nobody's way", async () => {
+  const place = await emptyPlace()
+  await cp(join(backup, 'ledger'), `${place.ledger}.restoring`, { recursive: true })
+  writeFileSync(join(`${place.ledger}.restoring`, 'CURRENT'), 'half')
+  expect(existsSync(place.ledger)).toBe(false)
+  expect((await restore(backup, place)).verification).toMatchObject({ ok: true, events: manifest.size })
+  expect(readdirSync(join(place.ledger, '..')).sort()).toEqual(['checkpoint', 'ledger'])
 })
 
 describe('nothing is restored', () => {
