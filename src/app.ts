@@ -24,6 +24,7 @@ import { flatHistory, type History, history$ } from './projections/history.ts'
 import { LifetimeFollower } from './projections/lifetime-follower.ts'
 import { type Monitor, monitor } from './projections/monitor.ts'
 import { receiptSource } from './receipts.ts'
+import { policyOf, retainOnDemand, startRetention } from './retention.ts'
 import { sealOnDemand, startSealing } from './sealing.ts'
 import { keepSigningKeys, takeOverSigningKey } from './signing-keys.ts'
 
@@ -184,7 +185,9 @@ export async function openApp({
       await rm(paths.controlSocket, { force: true })
     })
     const sealing = startSealing(core.sealer, settings.ledger.sealAfterSeconds * 1000, now, logger)
-    closing.push(sealing)
+    const retention = startRetention(core.retainer, policyOf(settings), logger)
+    // What retention does ends with the sealer, whose turn it takes.
+    closing.push(retention, sealing, () => core.sealer.stop())
     anchorer.start()
     const keeping = keepSigningKeys(context.keys, logger)
     closing.push(async () => keeping.stop())
@@ -241,7 +244,7 @@ export async function connect(
 }
 
 function operationsOf(
-  { context, identity, sealer, storage }: Core,
+  { context, identity, sealer, retainer, storage }: Core,
   { settings }: LoadedSettings,
   status: () => ServerStatus,
   showMonitor: () => Monitor,
@@ -252,6 +255,8 @@ function operationsOf(
     monitor: showMonitor,
     seal: ({ beforeMs }) =>
       sealOnDemand(sealer, beforeMs, settings.ledger.sealAfterSeconds * 1000, context.now()),
+    retain: ({ isDry }) => retainOnDemand(retainer, sealer, policyOf(settings), isDry, context.now()),
+    retention: () => retainer.progress,
     segments: () => storage.segments.list.map(({ registration }) => registration),
     coinAddresses: () => ({
       administrator: settings.admin.address,

@@ -7,6 +7,7 @@ import { finishErasures } from './authorization-server/erase-user.ts'
 import { FailureLimits } from './authorization-server/failure-limits.ts'
 import { KeyedHash } from './authorization-server/keyed-hash.ts'
 import { PrivateKeyFiles } from './authorization-server/private-key-files.ts'
+import { Retainer } from './authorization-server/retain.ts'
 import { SecretChecker } from './authorization-server/secret-checker.ts'
 import { SigningKeys } from './authorization-server/signing-keys.ts'
 import { TokenSecrets } from './authorization-server/token-secrets.ts'
@@ -41,6 +42,7 @@ export interface Core {
   checkpoints: Checkpoints
   storage: SegmentedStorage
   sealer: Sealer
+  retainer: Retainer
   close(): Promise<void>
 }
 
@@ -125,12 +127,13 @@ export async function openCore(
       verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     }
     const sealer = new Sealer({ ledger, storage, coldRows })
+    const retainer = new Retainer({ context, storage, sealer })
     const close = async () => {
       await sealer.stop()
       await context.keys.close()
       await ledger.close()
     }
-    return { identity, context, checkpoints, storage, sealer, close }
+    return { identity, context, checkpoints, storage, sealer, retainer, close }
   } catch (error) {
     await storage.close()
     throw error

@@ -3,7 +3,7 @@ import type { LedgerStats } from './audit/stats.ts'
 
 const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 
-function bytesText(bytes: number): string {
+export function bytesText(bytes: number): string {
   let value = bytes
   let unit = 0
   while (value >= 1024 && unit < units.length - 1) {
@@ -15,8 +15,19 @@ function bytesText(bytes: number): string {
 
 /** Names and values, as one block. */
 export function statsBlock(stats: LedgerStats): Record<string, string> {
-  const { events, diskBytes, bytesPerEvent, segments, oldest, newest, rate, checkpoints, anchors, types } =
-    stats
+  const {
+    events,
+    diskBytes,
+    bytesPerEvent,
+    segments,
+    dropped,
+    oldest,
+    newest,
+    rate,
+    checkpoints,
+    anchors,
+    types,
+  } = stats
   return {
     Events: String(events),
     Disk: bytesText(diskBytes),
@@ -27,6 +38,7 @@ export function statsBlock(stats: LedgerStats): Record<string, string> {
         ? '0'
         : `${segments.count} with ${segments.events} events, ${bytesText(segments.fileBytes)}, compressed ${segments.compression.toFixed(2)} to 1`,
     Over: `${segments.streams} grants and sessions in segments`,
+    Dropped: `${dropped.payloads} records of ${dropped.streams} streams, ${dropped.sideRecords} side records`,
     Oldest: oldest ?? '',
     Newest: newest ?? '',
     Rate:

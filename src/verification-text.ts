@@ -7,6 +7,7 @@ const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 
 /** One line that sums up, then a line for each fault and for each thing that could not be checked. */
 export function verificationText(result: Verification): string {
   const { events, checkpoints, savedCheckpoints, anchors, pendingAnchors, erased } = result
+  const { droppedPayloads, droppedSideRecords } = result
   const { faults, hasMoreFaults, segments, warnings, unchecked } = result
   const sum = [counted(events, 'event'), counted(checkpoints, 'checkpoint'), counted(anchors, 'anchor')].join(
     ', ',
@@ -26,6 +27,11 @@ export function verificationText(result: Verification): string {
     ...(pendingAnchors > 0 ? [`${counted(pendingAnchors, 'anchor')} not yet confirmed`] : []),
     ...(segments > 0 ? [`${counted(segments, 'file')} of older events: as they were written`] : []),
     ...(erased > 0 ? [`${counted(erased, 'side record')} erased`] : []),
+    ...(droppedPayloads + droppedSideRecords > 0
+      ? [
+          `${counted(droppedPayloads, 'payload')} and ${counted(droppedSideRecords, 'side record')} dropped by policy`,
+        ]
+      : []),
     ...warnings.map((warning) => `warning: ${warning}`),
     ...unchecked.map((what) => `not checked: ${what}`),
   ].join('\n')

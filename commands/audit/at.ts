@@ -42,6 +42,8 @@ The answer comes from an index by time, and from the events that it does not kno
         throw new ControlError('not_found', 'The client not found.')
       const answer = await accessAt(reader, { atMs, subject, client, scope, wholeLog: flags['whole-log'] })
       this.log(textOf(answer))
+      if (!answer.isComplete)
+        this.note('incomplete: the retention policy has dropped records of what was over since then', 'warn')
       return answer
     })
   }

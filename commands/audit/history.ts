@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core'
 import { ControlError } from '../../src/admin/connection.ts'
 import { type Coverage, Coverages, describeCoverage } from '../../src/audit/coverage.ts'
 import { describeEvent } from '../../src/audit/describe-event.ts'
+import { describeDropped, type Retention, retentionOf } from '../../src/audit/drops.ts'
 import { type HistorySubject, historyOf } from '../../src/audit/history.ts'
 import { type PublicEvent, publicEvent } from '../../src/audit/public-event.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
@@ -33,13 +34,18 @@ Names and claims of users and addresses of their browsers are shown with --discl
     proofs: Flags.boolean({ description: 'show the tree and the anchor that prove each event' }),
   }
 
-  async run(): Promise<{ events: (PublicEvent & { proof?: Coverage | null })[] }> {
+  async run(): Promise<{ events: (PublicEvent & { proof?: Coverage | null })[]; dropped: Retention }> {
     const { args, flags } = await this.parse(AuditHistory)
     const { subject, missing } = subjectOf({ ...flags, token: args.token && this.readToken(args.token) })
     const disclosure = { disclose: flags.disclose }
     return this.withConnection(flags, async ({ reader }) => {
+      const dropped = await retentionOf(reader, 'payloads')
       const history = await historyOf(reader, subject)
-      if (!history) throw new ControlError('not_found', missing)
+      if (!history)
+        throw new ControlError(
+          'not_found',
+          dropped.count > 0 ? `${missing} ${describeDropped(dropped)}` : missing,
+        )
       const coverages = flags.proofs ? new Coverages(reader) : undefined
       const events: (PublicEvent & { proof?: Coverage | null })[] = []
       for await (const recorded of history) {
@@ -54,7 +60,8 @@ Names and claims of users and addresses of their browsers are shown with --discl
           if (coverages) this.log(`    ${describeCoverage(proof)}`)
         }
       }
-      return { events }
+      if (dropped.count > 0) this.note(describeDropped(dropped))
+      return { events, dropped }
     })
   }
 }

@@ -7,6 +7,7 @@ import type { AuthorizationContext } from '../authorization-server/context.ts'
 import type { FailureView, ProverKind } from '../authorization-server/failure-limits.ts'
 import { ownerOf } from '../authorization-server/owner.ts'
 import { presentedHash } from '../authorization-server/presented-token.ts'
+import type { Retained, RetentionProgress } from '../authorization-server/retain.ts'
 import {
   type OrderedRotation,
   rotateAsAdministrator,
@@ -87,6 +88,10 @@ export interface Operations {
   token(input: { token: string }): Promise<TokenView | null>
   /** Moves events from before a time into segments; null: from before the time that the settings say. */
   seal(input: { beforeMs: number | null }): Promise<Sealed>
+  /** Drops what the retention policy does not keep, or tells what would go. */
+  retain(input: { isDry: boolean }): Promise<Retained>
+  /** How far such a run has come. */
+  retention(input: Record<string, never>): RetentionProgress
   segments(input: Record<string, never>): readonly Registration[]
   /** The keys that sign tokens. */
   signingKeys(input: Record<string, never>): SigningKeyView[]
@@ -94,7 +99,7 @@ export interface Operations {
   rotateSigningKeys(input: { algorithm?: SigningAlgorithm; compromised: boolean }): Promise<SigningKeyView[]>
 }
 
-export type { Sealed }
+export type { Retained, Sealed }
 
 export type OperationName = keyof Operations
 
@@ -104,6 +109,8 @@ export interface OperationSources {
   monitor: () => Monitor
   coinAddresses: () => CoinAddresses
   seal: Operations['seal']
+  retain: Operations['retain']
+  retention: Operations['retention']
   segments: Operations['segments']
 }
 
@@ -113,6 +120,8 @@ export function createOperations({
   monitor,
   coinAddresses,
   seal,
+  retain,
+  retention,
   segments,
 }: OperationSources): Operations {
   const { models, settings, now, keys } = context
@@ -122,6 +131,8 @@ export function createOperations({
     monitor,
     coinAddresses,
     seal,
+    retain,
+    retention,
     segments,
     place: ({ stream }) => ({ origin: settings.origin, version: models.versionOf(stream) }),
     async administer(request) {

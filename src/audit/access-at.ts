@@ -14,6 +14,7 @@ import { liveToken } from '../oauth/introspection.ts'
 import { isSessionLive, type Session } from '../oauth/session.ts'
 import { evolveLoaded, kindOfStream, type Loaded } from '../projections/rows.ts'
 import type { States, StreamKind } from '../projections/state-codec.ts'
+import { retentionOf } from './drops.ts'
 import { subjectOf } from './history.ts'
 import { streamsAt } from './lifetimes-at.ts'
 import { eventsUntil } from './moment.ts'
@@ -51,6 +52,8 @@ export interface AccessAnswer {
   at: string
   /** Number of events that had happened by then. */
   events: number
+  /** False where the retention policy has dropped what may have been valid then: it is missing from the answer. */
+  isComplete: boolean
   access: HeldAccess[]
   /** Sessions that were valid; where a client or a scope is asked for, those that the access was given in. */
   sessions: Session[]
@@ -70,6 +73,7 @@ export async function accessAt(reader: StorageReader, question: AccessQuestion):
   const past = new Past(reader, events, atMs)
   const grantsOnly = client !== undefined || scope !== undefined
   const found: Found = { access: [], sessions: [] }
+  const { endedBeforeSeconds } = await retentionOf(reader, 'payloads')
   const seen = new Set<string>()
   for await (const streams of inGroups(
     streamsAt(reader, { atMs, events, subject, client, grantsOnly, wholeLog }),
@@ -88,6 +92,8 @@ export async function accessAt(reader: StorageReader, question: AccessQuestion):
   return {
     at: new Date(atMs).toISOString(),
     events,
+    // What was dropped had been over by that time, so of later moments nothing is missing.
+    isComplete: atMs >= endedBeforeSeconds * 1000,
     access: inOrder(found.access),
     sessions: inOrder(found.sessions),
   }

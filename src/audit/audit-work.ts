@@ -3,6 +3,7 @@
  * index. Each is answered by itself; the sums are for all that was done here.
  */
 import type { Range, StorageReader } from '../ledger/storage.ts'
+import { Drops } from './drops.ts'
 import { EntryComparison, type EntrySums } from './entry-comparison.ts'
 import type { HalfSipKey } from './half-siphash.ts'
 import { type IndexPart, type ScannedIndex, scanIndex } from './index-scan.ts'
@@ -30,6 +31,7 @@ export class OwnWork implements AuditWork {
   readonly #sumKey: HalfSipKey
   readonly #sums: IndexSums
   readonly #closing: AbortSignal | undefined
+  #drops: Promise<Drops> | undefined
 
   /** @param closing whether nothing that is asked for matters any more */
   constructor(reader: StorageReader, sumKey: HalfSipKey, closing?: AbortSignal) {
@@ -41,12 +43,12 @@ export class OwnWork implements AuditWork {
 
   async stretch(stretch: Stretch): Promise<CheckedStretch | undefined> {
     this.#closing?.throwIfAborted()
-    return checkStretch(this.#reader, stretch, this.#sums)
+    return checkStretch(this.#reader, stretch, this.#sums, await this.#readDrops())
   }
 
   async index(part: IndexPart, size: number): Promise<ScannedIndex | undefined> {
     this.#closing?.throwIfAborted()
-    return scanIndex(this.#reader, part, size, this.#sums)
+    return scanIndex(this.#reader, part, size, this.#sums, await this.#readDrops())
   }
 
   async rows(range: Range): Promise<EntrySums> {
@@ -60,4 +62,9 @@ export class OwnWork implements AuditWork {
   }
 
   async close(): Promise<void> {}
+
+  #readDrops(): Promise<Drops> {
+    this.#drops ??= Drops.read(this.#reader)
+    return this.#drops
+  }
 }

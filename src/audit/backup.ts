@@ -14,7 +14,10 @@ import { checkpointPrefix } from '../ledger/checkpoints.ts'
 import { renameDurably, syncFiles, writeDurably } from '../ledger/durable-file.ts'
 import { annexKey, frontierKey, kindOf } from '../ledger/layout.ts'
 import { logSize } from '../ledger/reader.ts'
+import { decodeRecord, typeOf } from '../ledger/record.ts'
 import { openStorage, type StorageReader } from '../ledger/storage.ts'
+import { decodeEvent } from '../oauth/event-codec.ts'
+import { eventLayouts } from '../oauth/events.ts'
 import { parseCheckpoint } from '../tree/checkpoint.ts'
 import { Frontier } from '../tree/frontier.ts'
 import { parseNote } from '../tree/signed-note.ts'
@@ -105,6 +108,15 @@ export async function writeBackup(
   }
 }
 
+const codeOfDrops = eventLayouts['payloads.dropped'].code
+
+/** How many records an event of the retention policy says are gone. */
+function droppedBy(bytes: Buffer): number {
+  if (typeOf(bytes) !== codeOfDrops) return 0
+  const event = decodeEvent(codeOfDrops, decodeRecord(bytes).body)
+  return event.type === 'payloads.dropped' ? event.count : 0
+}
+
 interface Copied {
   frontier: Frontier
   /** The last checkpoint in the annex. */
@@ -125,26 +137,29 @@ async function copyEntries(
     const checkpointKeys = annexKey(checkpointPrefix)
     const writer = new BehindWriter(storage, bytesAtOnce)
     let events = 0
+    let dropped = 0
     for await (const entries of listsOf(reader, everything))
       for (const [key, value] of entries) {
         writer.put(key, value)
         copied.entries++
         copied.bytes += key.length + value.length
         const kind = kindOf(key)
-        if (kind === 'event') events++
-        else if (key.equals(frontierKey)) copied.frontier = Frontier.deserialize(value)
+        if (kind === 'event') {
+          events++
+          dropped += droppedBy(value)
+        } else if (key.equals(frontierKey)) copied.frontier = Frontier.deserialize(value)
         // Names end in the size with leading zeros: the last one is that of the largest tree.
         else if (kind === 'annex' && key.subarray(0, checkpointKeys.length).equals(checkpointKeys))
           copied.note = value.toString()
         if (!writer.isFull) continue
         await writer.next()
-        onProgress?.(Math.min(events, total), total)
+        onProgress?.(Math.min(events + dropped, total), total)
       }
     await writer.finish()
-    if (events !== copied.frontier.size)
+    if (events + dropped !== copied.frontier.size)
       throw new BackupError(
         'damaged',
-        `the ledger says that it has ${copied.frontier.size} events, but ${events} were read`,
+        `the ledger says that it has ${copied.frontier.size} events, but ${events} were read and ${dropped} dropped`,
       )
     return copied
   } finally {

@@ -21,7 +21,15 @@ import {
 import { checkBundle } from './bundle-check.ts'
 import { ProofFileError } from './proof-file.ts'
 import { encodeAnchor, encodeProven } from './receipt.ts'
-import { openedServers, payerOf, provenAnchor, provenRecord, ReceiptError, treeWith } from './receipts.ts'
+import {
+  assertKept,
+  openedServers,
+  payerOf,
+  provenAnchor,
+  provenRecord,
+  ReceiptError,
+  treeWith,
+} from './receipts.ts'
 import { confirmedAnchors, type SignedTree, signedTrees, tilesOf } from './signed-trees.ts'
 
 export interface ExportOptions {
@@ -49,6 +57,7 @@ export async function exportBundle(
     throw new ReceiptError('not_found', `the ledger has ${size} events: there are none from ${from} to ${to}`)
   const target = resolve(directory)
   await assertAbsent(target)
+  await assertAllKept(reader, from, to)
   const tree = await treeWithPayers(reader, from, to, options.unanchored ?? false)
   const parent = dirname(target)
   const temporary = await mkdtemp(`${target}.new-`)
@@ -134,6 +143,16 @@ async function writeFiles(
     left: await Promise.all(subtreesBefore(from).map(hashOf)),
     right: await Promise.all(subtreesBehind(to + 1, size).map(hashOf)),
   }
+}
+
+/** A bundle holds every record of its range. @throws ReceiptError dropped; LedgerError damaged */
+async function assertAllKept(reader: StorageReader, from: number, to: number): Promise<void> {
+  let expected = from
+  for await (const [position] of readRecords(reader, from, to + 1)) {
+    if (position !== expected) break
+    expected++
+  }
+  if (expected <= to) await assertKept(reader, expected)
 }
 
 async function* recordFrames(reader: StorageReader, from: number, to: number): AsyncGenerator<Buffer> {

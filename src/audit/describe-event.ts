@@ -36,6 +36,10 @@ type Words = { [T in EventType]: (event: EventOf<T>, id: string) => string }
 const words: Words = {
   'server.opened': (event) =>
     `server ${event.serverAddress} opened the ledger ${event.origin}; administrator ${event.administratorAddress}`,
+  'payloads.dropped': ({ from, to, count, ageSeconds }) =>
+    `${count} records from position ${from} to ${to - 1} dropped by policy, ${ageSeconds} s after their streams were over; their leaf hashes stay`,
+  'side_records.dropped': ({ from, to, count, ageSeconds }) =>
+    `${count} side records from position ${from} to ${to - 1} dropped by policy, ${ageSeconds} s after their streams were over`,
   'client.registered': ({ clientId, metadata }) =>
     `client ${clientId} registered by the administrator, ${scopesOf(metadata.scopes ?? [])}`,
   'client.removed': ({ clientId }) => `client ${clientId} removed by the administrator`,

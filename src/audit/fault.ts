@@ -47,6 +47,11 @@ export const faultKinds = {
   anchor_reorged: 'a buried anchor is not in its block, or that is not on the best chain',
   segment_missing: 'a file of older events is missing',
   segment_altered: 'a file of older events is not the one that was written',
+  drop_malformed: 'an event of the retention policy that names what it cannot have dropped',
+  drop_early: 'the retention policy dropped what was not as old as it says',
+  drop_unlawful: 'the retention policy dropped what may not be dropped',
+  drop_partial: 'a stream of which the retention policy dropped only a part',
+  drop_undone: 'a record or side record that is there though it was dropped',
   entry_unexpected: 'an entry of the store that this program never writes',
 } as const
 

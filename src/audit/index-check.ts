@@ -6,6 +6,7 @@ import { decodePosition, encodePosition, rangeOf, streamKey } from '../ledger/la
 import { readRecords } from '../ledger/reader.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
+import type { Drops } from './drops.ts'
 import { bucketOf, EntryComparison } from './entry-comparison.ts'
 import { listsOf } from './entry-cursor.ts'
 import type { Faults } from './fault.ts'
@@ -25,14 +26,22 @@ export class IndexCheck {
   readonly #faults: Faults
   readonly #isDamaged: (position: number) => boolean
   readonly #size: number
+  readonly #drops: Drops
   readonly #comparison = new EntryComparison()
   readonly #gaps: Gap[] = []
 
-  constructor(reader: StorageReader, faults: Faults, size: number, isDamaged: (position: number) => boolean) {
+  constructor(
+    reader: StorageReader,
+    faults: Faults,
+    size: number,
+    isDamaged: (position: number) => boolean,
+    drops: Drops,
+  ) {
     this.#reader = reader
     this.#faults = faults
     this.#size = size
     this.#isDamaged = isDamaged
+    this.#drops = drops
   }
 
   /** Takes a record that is in order. */
@@ -84,6 +93,7 @@ export class IndexCheck {
     const isSameStream = before?.key.length === key.length && before.key.compare(key, 0, at, 0, at) === 0
     const expected = isSameStream ? before.key.readUInt32BE(at) + 1 : 0
     const isOrdered = !isSameStream || before.position < position
+    if (!isSameStream) this.#checkNotDropped(key, position)
     if ((version === expected && isOrdered) || this.#gaps.length >= mostGaps) return
     const stream = key.toString('utf8', 1, at - 1)
     const detail =
@@ -91,6 +101,17 @@ export class IndexCheck {
         ? `version ${version} of stream ${stream} stands before the version before it`
         : `stream ${stream} goes on with version ${version} where ${expected} is next`
     this.#gaps.push({ position, stream, detail })
+  }
+
+  /** Takes the first entry of a stream that is there. */
+  #checkNotDropped(key: Buffer, position: number): void {
+    const droppedAt = this.#drops.droppedBehind(streamOfKey(key), position)
+    if (droppedAt !== undefined)
+      this.#faults.add(
+        position,
+        'drop_partial',
+        `stream ${streamOfKey(key)} was dropped at ${droppedAt}, but not all of it`,
+      )
   }
 
   /** The second pass: names the entries of the buckets that differ. */

@@ -2,6 +2,7 @@
 import { decodePosition, rangeOf, streamKey } from '../ledger/layout.ts'
 import { readRecord } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
+import type { Drops } from './drops.ts'
 import { listsOf } from './entry-cursor.ts'
 import type { IndexSums } from './index-sums.ts'
 
@@ -26,6 +27,7 @@ export const isIndexEntry = (key: Buffer, value: Buffer): boolean =>
 /**
  * @param size entries for events behind it are not compared: they may have been appended meanwhile
  * @param sums gets the others
+ * @param drops what must not be there any more
  * @returns undefined where anything is not as it should be
  */
 export async function scanIndex(
@@ -33,6 +35,7 @@ export async function scanIndex(
   part: IndexPart,
   size: number,
   sums: IndexSums,
+  drops: Drops,
 ): Promise<ScannedIndex | undefined> {
   let newest = -1
   let before: Buffer = Buffer.alloc(behindName)
@@ -47,7 +50,7 @@ export async function scanIndex(
       if (version !== 0) {
         const goesOn = before.length === key.length && before.compare(key, 0, name, 0, name) === 0
         if (!goesOn || version !== versionBefore + 1 || position <= positionBefore) return undefined
-      }
+      } else if (drops.nameStreams && isDropped(drops, key, position)) return undefined
       if (position < size) sums.found(key, value)
       else if (position > newest) newest = position
       before = key
@@ -57,6 +60,9 @@ export async function scanIndex(
   }
   return { newest }
 }
+
+const isDropped = (drops: Drops, key: Buffer, position: number): boolean =>
+  drops.droppedBehind(key.toString('utf8', 1, key.length - behindName), position) !== undefined
 
 /** About so many parts of the whole index, of about one length, by the names of events from everywhere in the log. */
 export async function partsOfIndex(reader: StorageReader, size: number, count: number): Promise<IndexPart[]> {

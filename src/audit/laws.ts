@@ -9,6 +9,7 @@ import type { FailedAttempts } from '../oauth/failed-attempts.ts'
 import type { Grant } from '../oauth/grant.ts'
 import { beyondTerms, type Invitation, invitationFault } from '../oauth/invitation.ts'
 import type { PushedRequest } from '../oauth/pushed-request.ts'
+import { dropFault } from '../oauth/retention.ts'
 import type { Session } from '../oauth/session.ts'
 import { jwkThumbprint, type SigningKey, type SigningKeyStatus, statusOf } from '../oauth/signing-key.ts'
 import type { User } from '../oauth/user.ts'
@@ -108,6 +109,16 @@ const laws: Readonly<Record<EventType, Law<EventType, StreamKind>>> = {
   'server.opened': law('server.opened', {
     kind: 'server',
     stream: ({ serverAddress }) => streamOf.server(serverAddress),
+  }),
+  'payloads.dropped': law('payloads.dropped', {
+    kind: 'retention',
+    stream: () => streamOf.retention('payloads'),
+    broken: (_, event) => dropFault(event),
+  }),
+  'side_records.dropped': law('side_records.dropped', {
+    kind: 'retention',
+    stream: () => streamOf.retention('side_records'),
+    broken: (_, event) => dropFault(event),
   }),
   'client.registered': law('client.registered', {
     kind: 'client',

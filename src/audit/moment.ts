@@ -1,8 +1,7 @@
 /** Moments as people give them, and where they lie in the log. */
-import { LedgerError } from '../ledger/errors.ts'
 import { eventKey } from '../ledger/layout.ts'
 import { logSize } from '../ledger/reader.ts'
-import { decodeRecord } from '../ledger/record.ts'
+import { decodeRecord, type EventRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 
 /** A text that is no moment. */
@@ -32,16 +31,27 @@ export function parseMoment(text: string): number {
   )
 }
 
-/** How many events had happened by then, the moment itself included: a few reads, since times never run backwards. */
+/**
+ * How many events had happened by then, the moment itself included: a few reads, since times never run backwards. Where
+ * records were dropped behind the last one that tells its time, those do not count.
+ */
 export async function eventsUntil(reader: StorageReader, timeMs: number): Promise<number> {
   let before = 0
   let behind = await logSize(reader)
   while (before < behind) {
     const middle = Math.floor((before + behind) / 2)
-    const record = await reader.get(eventKey(middle))
-    if (!record) throw new LedgerError('damaged', `the record at position ${middle} is missing`)
-    if (decodeRecord(record).timeMs <= timeMs) before = middle + 1
+    const next = await recordFrom(reader, middle, behind)
+    if (next && next.timeMs <= timeMs) before = next.position + 1
     else behind = middle
   }
   return before
+}
+
+/** The first record from a position on and before another. */
+async function recordFrom(reader: StorageReader, from: number, to: number): Promise<EventRecord | undefined> {
+  const bytes = await reader.get(eventKey(from))
+  if (bytes) return decodeRecord(bytes)
+  for await (const [, next] of reader.entries({ gte: eventKey(from), lt: eventKey(to), limit: 1 }))
+    return decodeRecord(next)
+  return undefined
 }

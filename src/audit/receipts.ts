@@ -2,7 +2,7 @@
 import type { ConfirmedAnchor } from '../anchor/anchor.ts'
 import { readEvidence } from '../chain/transaction-evidence.ts'
 import { LedgerError } from '../ledger/errors.ts'
-import { decodePosition, sideKey } from '../ledger/layout.ts'
+import { decodePosition, eventKey, sideKey } from '../ledger/layout.ts'
 import { logSize, readRecord, readRecordsAt } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { isAdministration } from '../oauth/administration.ts'
@@ -12,17 +12,18 @@ import { type Checkpoint, openCheckpoint } from '../tree/checkpoint.ts'
 import { ed25519PublicKey } from '../tree/ed25519.ts'
 import { ed25519Verifier } from '../tree/signed-note.ts'
 import type { VerifyMessage } from './authority.ts'
+import { dropOf } from './drops.ts'
 import type { ProvenAnchor, ProvenRecord, Receipt } from './receipt.ts'
 import { checkReceipt } from './receipt-check.ts'
 import { firstAnchoredTree, firstSignedTree, proofIn, type SignedTree } from './signed-trees.ts'
 
 /**
  * What the caller does: `not_found`: there is no such event or token. `not_anchored`: ask again when the next anchor
- * stands in a block, or take a receipt without anchor.
+ * stands in a block, or take a receipt without anchor. `dropped`: a receipt made before still proves it.
  */
 export class ReceiptError extends Error {
   override readonly name = 'ReceiptError'
-  readonly code: 'not_found' | 'not_anchored'
+  readonly code: 'not_found' | 'not_anchored' | 'dropped'
 
   constructor(code: ReceiptError['code'], message: string) {
     super(message)
@@ -58,6 +59,7 @@ export async function receiptFor(
   const [servers, trees] = await Promise.all([
     openedServers(reader),
     treesWith(reader, inOrder, options.unanchored ?? false),
+    ...inOrder.map((position) => assertKept(reader, position)),
   ])
   const vouchers = await Promise.all(
     trees.map(([position, tree]) => vouchersOf(reader, position, tree, servers)),
@@ -81,6 +83,17 @@ export async function receiptFor(
   const receipt: Receipt = { events, servers: vouching, anchors }
   await assertHolds(receipt, options.verifyMessage)
   return receipt
+}
+
+/** @throws ReceiptError dropped */
+export async function assertKept(reader: StorageReader, position: number): Promise<void> {
+  if (await reader.get(eventKey(position))) return
+  const drop = await dropOf(reader, position)
+  if (drop !== undefined)
+    throw new ReceiptError(
+      'dropped',
+      `the record at position ${position} was dropped by the retention policy, as the event at position ${drop} says; its leaf hash and all proofs made before stay`,
+    )
 }
 
 /**

@@ -3,8 +3,10 @@ import { hash } from 'node:crypto'
 import { decodeRecord, type EventRecord } from '../ledger/record.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
 import type { Event, Recorded } from '../oauth/events.ts'
+import { mayBeDropped } from '../projections/retention.ts'
 import { sameHash } from '../tree/hash.ts'
 import type { Authority } from './authority.ts'
+import type { Drops } from './drops.ts'
 import type { ErasureCheck } from './erasure-check.ts'
 import type { Faults } from './fault.ts'
 import { brokenLaw, groundless, groundOf, misplacement, type Reference, referencesOf } from './laws.ts'
@@ -15,6 +17,8 @@ export interface RecordChecks {
   /** Takes each record with its name, to be compared with the stream index. */
   index: { expect(record: Buffer, stream: string, version: number, position: number): void }
   states: StreamStates
+  /** What the log says was dropped. */
+  drops: Drops
   /** Events that are checked elsewhere. */
   isLeftOut?: (recorded: Recorded) => boolean
   /** Both only where all events of the log are checked in order. */
@@ -54,7 +58,7 @@ export class RecordCheck {
 
   /** Passes over events that were checked elsewhere. */
   goOn({ lastTimeMs, erased }: { lastTimeMs: number; erased: number }): void {
-    this.#lastTimeMs = lastTimeMs
+    this.#lastTimeMs = Math.max(this.#lastTimeMs, lastTimeMs)
     this.#erased += erased
   }
 
@@ -63,6 +67,7 @@ export class RecordCheck {
     const record = this.#decode(position, bytes)
     if (!record) return false
     const { timeMs, stream, version, commitment } = record
+    this.#checkKept(record, side)
     const content = this.#checkSide(record, side)
     let event: Event
     try {
@@ -78,10 +83,36 @@ export class RecordCheck {
     this.#checkTime(position, timeMs)
     const recorded: Recorded = { position, timeMs, stream, version, event }
     if (this.#checks.isLeftOut?.(recorded)) return true
-    if (commitment && !side) this.#erased++
+    if (commitment && !side && !this.#checks.drops.sides.has(position)) this.#erased++
     this.#checks.index.expect(bytes, stream, version, position)
     this.#checks.authority?.check(recorded, commitment)
     return this.#checkProtocol(recorded) ?? true
+  }
+
+  /** Takes a position without a record. */
+  checkDropped(position: number, side: Buffer | undefined): void {
+    if (side && this.#checks.drops.payloads.has(position))
+      this.#faults.add(
+        position,
+        'drop_undone',
+        `the side record at ${position} remains, though it was dropped`,
+      )
+  }
+
+  /** Whether what was dropped is gone, and might go. */
+  #checkKept({ position, stream }: EventRecord, side: Buffer | undefined): void {
+    const { payloads, sides } = this.#checks.drops
+    if (payloads.has(position))
+      this.#faults.add(position, 'drop_undone', `the record at ${position} remains, though it was dropped`)
+    if (!sides.has(position)) return
+    if (side)
+      this.#faults.add(
+        position,
+        'drop_undone',
+        `the side record at ${position} remains, though it was dropped`,
+      )
+    if (!mayBeDropped(stream))
+      this.#faults.add(position, 'drop_unlawful', `the side record at ${position} is of stream ${stream}`)
   }
 
   #decode(position: number, bytes: Buffer): EventRecord | undefined {
@@ -177,7 +208,8 @@ export class RecordCheck {
   }
 
   #tell(stands: boolean, { position, event }: Recorded, { stream, version }: Reference): void {
-    if (!stands)
+    const isDropped = !stands && mayBeDropped(stream) && this.#checks.drops.droppedAt(stream) !== undefined
+    if (!stands && !isDropped)
       this.#faults.add(
         position,
         'protocol',

@@ -46,14 +46,14 @@ export async function checkSegments(source: SegmentSource, faults: Faults): Prom
 type Tell = (position: number, kind: 'segment_missing' | 'segment_altered', detail: string) => void
 
 async function checkSegment(folder: string, registration: Registration, tell: Tell): Promise<void> {
-  const { first, last, sha256, fileBytes } = registration
-  const name = segmentName(first, last)
+  const { first, last, generation, sha256, fileBytes } = registration
+  const name = segmentName(first, last, generation)
   const positions = `positions ${first} to ${last}`
   const digest = await digestOf(join(folder, name), fileBytes - trailerBytes)
   if (digest === undefined) return tell(first, 'segment_missing', `${name} is missing: ${positions}`)
   let file: SegmentFile
   try {
-    file = SegmentFile.open(folder, first, last, blockCache())
+    file = SegmentFile.open(folder, registration, blockCache())
   } catch (error) {
     if ((error as LedgerError).code !== 'damaged') throw error
     return tell(first, 'segment_altered', `${(error as Error).message}: ${positions}`)

@@ -9,6 +9,7 @@ import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
 import type { Recorded } from '../oauth/events.ts'
 import { type AnyLoaded, evolveLoaded, kindOfStream } from '../projections/rows.ts'
+import { Drops } from './drops.ts'
 import { EntryCursor, valueListsOf } from './entry-cursor.ts'
 import { RecentStates } from './recent-states.ts'
 import { mayGoOn, noEvents, type StateBefore, unknownState } from './stream-states.ts'
@@ -31,7 +32,7 @@ export interface FoldOptions {
 }
 
 /**
- * The first `size` events. Nothing is verified but that no record is missing.
+ * The first `size` events. Nothing is verified but that no record is missing that was not dropped.
  *
  * @throws LedgerError damaged, unavailable
  */
@@ -69,6 +70,7 @@ const saltBytes = 32
 /** The events of the log in order, as many at once as were read at once. */
 async function* eventLists(reader: StorageReader, size: number): AsyncGenerator<Recorded[]> {
   const sides = new EntryCursor(reader, rangeOf('side'))
+  const { payloads } = await Drops.read(reader)
   let position = 0
   try {
     await sides.next()
@@ -76,10 +78,11 @@ async function* eventLists(reader: StorageReader, size: number): AsyncGenerator<
       const events: Recorded[] = []
       for (const bytes of records) {
         const record = decodeRecord(bytes)
+        while (position < record.position && payloads.has(position)) position++
         if (record.position !== position) throw missing(position)
         const { timeMs, stream, version, type, body } = record
-        const found = record.commitment && sideAt(sides, position)
-        const side = found instanceof Promise ? await found : found
+        const stored = record.commitment && sideAt(sides, position)
+        const side = stored instanceof Promise ? await stored : stored
         events.push({ position, timeMs, stream, version, event: decodeEvent(type, body, side) })
         position++
       }

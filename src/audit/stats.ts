@@ -10,6 +10,7 @@ import { decodeRecord } from '../ledger/record.ts'
 import type { Registration } from '../ledger/segments/segments.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { type EventType, eventLayouts } from '../oauth/events.ts'
+import { retentionOf } from './drops.ts'
 
 export interface LedgerStats {
   events: number
@@ -28,6 +29,8 @@ export interface LedgerStats {
     /** Grants and sessions that are over, whose rows are in them. */
     streams: number
   }
+  /** What the retention policy dropped; the segments have shrunk by it. */
+  dropped: { payloads: number; streams: number; sideRecords: number }
   /** ISO 8601; null where there is no event. */
   oldest: string | null
   newest: string | null
@@ -52,10 +55,16 @@ export interface StatsOptions {
 
 export async function ledgerStats(reader: StorageReader, options: StatsOptions): Promise<LedgerStats> {
   const events = await logSize(reader)
+  /** Of the first event from there on that was not dropped. */
   const timeAt = async (position: number): Promise<number | undefined> => {
     if (position < 0) return undefined
-    const record = await reader.get(eventKey(position))
-    return record && decodeRecord(record).timeMs
+    for await (const [, record] of reader.entries({
+      gte: eventKey(position),
+      lt: eventKey(events),
+      limit: 1,
+    }))
+      return decodeRecord(record).timeMs
+    return undefined
   }
   const counted = Math.min(options.lastEvents, events)
   const [oldest, newest, from] = await Promise.all([0, events - 1, events - counted].map(timeAt))
@@ -67,6 +76,7 @@ export async function ledgerStats(reader: StorageReader, options: StatsOptions):
     diskBytes,
     bytesPerEvent: events === 0 ? null : diskBytes / events,
     segments,
+    dropped: await sumUpDrops(reader),
     oldest: isoTime(oldest),
     newest: isoTime(newest),
     rate: { events: counted, perSecond: seconds > 0 ? (counted - 1) / seconds : null },
@@ -89,6 +99,12 @@ function sumUp(registrations: readonly Registration[]): LedgerStats['segments'] 
     compression: fileBytes === 0 ? null : sum((it) => it.rawBytes) / fileBytes,
     streams: sum((it) => it.streams),
   }
+}
+
+async function sumUpDrops(reader: StorageReader): Promise<LedgerStats['dropped']> {
+  const { count: payloads, streams } = await retentionOf(reader, 'payloads')
+  const { count: sideRecords } = await retentionOf(reader, 'side_records')
+  return { payloads, streams, sideRecords }
 }
 
 async function countCheckpoints(reader: StorageReader): Promise<LedgerStats['checkpoints']> {

@@ -12,6 +12,7 @@ import { HASH_BYTES, leafHashText } from '../tree/hash.ts'
 import { tileRoot } from '../tree/tile-root.ts'
 import { TILE_WIDTH } from '../tree/tiles.ts'
 import { isJudgedInOrder } from './authority.ts'
+import type { Drops } from './drops.ts'
 import { EntryCursor, listsOf } from './entry-cursor.ts'
 import { Faults } from './fault.ts'
 import type { IndexSums } from './index-sums.ts'
@@ -27,6 +28,7 @@ export interface Stretch {
 export interface CheckedStretch extends Stretch {
   /** The hash over each block, one behind the other. */
   blockRoots: Uint8Array
+  /** Infinite where all of its records were dropped. */
   firstTimeMs: number
   lastTimeMs: number
   /** Side records that are committed to and no longer there. */
@@ -45,11 +47,16 @@ const positionKeyBytes = eventKey(0).length
 const tileKeyBytes = tileKey(0, 0).length
 const tileBytes = TILE_WIDTH * HASH_BYTES
 
-/** @param sums gets the records of the stretch @returns undefined where anything is not as it should be */
+/**
+ * @param sums gets the records of the stretch
+ * @param drops what may be missing: its stored leaf hash stands for it
+ * @returns undefined where anything is not as it should be
+ */
 export async function checkStretch(
   reader: StorageReader,
   { start, end }: Stretch,
   sums: IndexSums,
+  drops: Drops,
 ): Promise<CheckedStretch | undefined> {
   const tiles = await readTiles(reader, start, end)
   if (!tiles) return undefined
@@ -59,25 +66,34 @@ export async function checkStretch(
   const records = new RecordCheck(faults, {
     index: sums,
     states: new StreamStates(reader),
+    drops,
     isLeftOut: ({ position, event }) => {
       isLeftOut = position === 0 || isJudgedInOrder(event)
       return isLeftOut
     },
   })
-  let firstTimeMs = 0
+  let firstTimeMs = Number.POSITIVE_INFINITY
   let position = start
+  let tile = -1
   let leaves = ''
+  const passDropped = () => {
+    while (position < end && drops.payloads.has(position)) position++
+  }
   const sides = new EntryCursor(reader, part('side', sideKey, start, end))
   try {
     await sides.next()
     for await (const entries of listsOf(reader, part('event', eventKey, start, end))) {
       for (const [key, record] of entries) {
         // A record that is missing, or a key of another form.
+        if (positionOf(key) !== position) passDropped()
         if (positionOf(key) !== position) return undefined
         const row = position % TILE_WIDTH
-        if (row === 0) leaves = tiles[(position - start) / TILE_WIDTH]!.toString('latin1')
+        if (position - row !== tile) {
+          tile = position - row
+          leaves = tiles[(tile - start) / TILE_WIDTH]!.toString('latin1')
+        }
         if (!leaves.startsWith(leafHashText(record), row * HASH_BYTES)) return undefined
-        if (position === start) firstTimeMs = recordTime(record)
+        if (firstTimeMs === Number.POSITIVE_INFINITY) firstTimeMs = recordTime(record)
         let side: Buffer | undefined
         if (sides.head && positionOf(sides.head[0]) === position) {
           side = sides.head[1]
@@ -93,6 +109,7 @@ export async function checkStretch(
         position++
       }
     }
+    passDropped()
     if (position !== end || sides.head) return undefined
   } finally {
     await sides.close()

@@ -23,16 +23,27 @@ export class TreeCheck {
   /** The hashes of each level above 0 that belong into the tile at its right edge. */
   readonly #edges: Hash[][] = []
   readonly #size: number
+  readonly #isDropped: (position: number) => boolean
   #isBroken = false
   /** First event of the last block, where more leaf hashes are stored than it has events. */
   #excessAt: number | undefined
 
-  /** @param storedFrontier left out where it is known to be unreadable */
-  constructor(reader: StorageReader, faults: Faults, size: number, storedFrontier: Buffer | undefined) {
+  /**
+   * @param storedFrontier left out where it is known to be unreadable
+   * @param isDropped whether a record is gone by policy: its stored leaf hash stands for it
+   */
+  constructor(
+    reader: StorageReader,
+    faults: Faults,
+    size: number,
+    storedFrontier: Buffer | undefined,
+    isDropped: (position: number) => boolean = () => false,
+  ) {
     this.#reader = reader
     this.#faults = faults
     this.#size = size
     this.#storedFrontier = storedFrontier
+    this.#isDropped = isDropped
   }
 
   get root(): Hash {
@@ -61,7 +72,10 @@ export class TreeCheck {
   ): Promise<{ damaged: number[]; roots: Map<number, Hash> }> {
     const { start, records } = block
     const tile = this.#storedLeaves(block)
-    const leaves = Array.from(records, (record) => record && leafHash(record))
+    const leaves = Array.from(records, (record, i) => {
+      if (record) return leafHash(record)
+      return this.#isDropped(start + i) ? tile[i] : undefined
+    })
     const differing: number[] = []
     for (let i = 0; i < leaves.length; i++)
       if (!leaves[i] || !tile[i] || !leaves[i]!.equals(tile[i]!)) differing.push(i)

@@ -38,6 +38,9 @@ export interface Verification {
   pendingAnchors: number
   /** Side records that were erased, which is no fault. */
   erased: number
+  /** Records and side records that the retention policy dropped, as events say; no fault. */
+  droppedPayloads: number
+  droppedSideRecords: number
   /** Files of older events that are whole. */
   segments: number
   /** Root hash of all events, base64; null where it cannot be computed. */

@@ -9,6 +9,7 @@ import { AnchorCheck } from './anchor-check.ts'
 import { Authority } from './authority.ts'
 import { type Block, Blocks } from './blocks.ts'
 import { CheckpointCheck, type FoundCheckpoint } from './checkpoint-check.ts'
+import type { Drops } from './drops.ts'
 import { ErasureCheck } from './erasure-check.ts'
 import { Faults } from './fault.ts'
 import { IndexCheck } from './index-check.ts'
@@ -30,6 +31,8 @@ export interface OpenedLog {
   frontier: Buffer | undefined
   /** Files of older events that are whole. */
   segments: number
+  /** What events say was dropped. */
+  drops: Drops
   /** What was found until now. */
   faults: Faults
 }
@@ -64,13 +67,13 @@ export class Verifier {
   #records!: RecordCheck
 
   constructor(log: OpenedLog, options: VerifyOptions, faults: Faults) {
-    const { reader, size, frontier } = log
+    const { reader, size, frontier, drops } = log
     this.#log = log
     this.#reader = reader
     this.#options = options
     this.#faults = faults
     this.#size = size
-    this.#tree = new TreeCheck(reader, faults, size, frontier)
+    this.#tree = new TreeCheck(reader, faults, size, frontier, (at) => drops.payloads.has(at))
     this.#authority = new Authority(options.verifyMessage, options.trusted ?? {}, faults)
     this.#checkpoints = new CheckpointCheck(reader, options.savedCheckpoints ?? [], faults)
     this.#anchors = new AnchorCheck(reader, options.chain, faults, this.#warnings)
@@ -79,12 +82,12 @@ export class Verifier {
 
   /** Everything from the records, in order. */
   async runInOrder(): Promise<void> {
-    const { authority, erasures } = { authority: this.#authority, erasures: this.#erasures }
+    const { authority, erasures, drops } = this.#ofWholeLog
     const isDamaged = (position: number) => this.#damaged.has(position) || position >= this.#end
-    const index = new IndexCheck(this.#reader, this.#faults, this.#size, isDamaged)
+    const index = new IndexCheck(this.#reader, this.#faults, this.#size, isDamaged, drops)
     const rows = this.#options.rows ? new RowCheck(this.#reader) : undefined
     const states = new StreamStates(this.#reader, isDamaged)
-    this.#records = new RecordCheck(this.#faults, { index, states, authority, erasures, rows })
+    this.#records = new RecordCheck(this.#faults, { index, states, drops, authority, erasures, rows })
     await this.#takeBlocks(0)
     await this.#checkBeyond()
     await index.finish(this.#sizeNow)
@@ -94,9 +97,9 @@ export class Verifier {
 
   /** @returns whether everything holds; what does not, `runInOrder` tells */
   async runInParts(parts: LogParts): Promise<boolean> {
-    const { authority, erasures } = { authority: this.#authority, erasures: this.#erasures }
+    const { authority, erasures, drops } = this.#ofWholeLog
     const states = new StreamStates(this.#reader)
-    this.#records = new RecordCheck(this.#faults, { index: parts.sums, states, authority, erasures })
+    this.#records = new RecordCheck(this.#faults, { index: parts.sums, states, drops, authority, erasures })
     for await (const stretch of parts.stretches())
       if (!stretch || !(await this.#takeStretch(stretch))) return false
     await this.#takeBlocks(this.#verified)
@@ -117,6 +120,10 @@ export class Verifier {
     return this.#faults.count === 0
   }
 
+  get #ofWholeLog() {
+    return { authority: this.#authority, erasures: this.#erasures, drops: this.#log.drops }
+  }
+
   result(): Verification {
     return {
       ok: this.#faults.count === 0,
@@ -126,6 +133,8 @@ export class Verifier {
       anchors: this.#anchors.confirmed,
       pendingAnchors: this.#anchors.pending,
       erased: this.#records.erased,
+      droppedPayloads: this.#log.drops.payloads.count,
+      droppedSideRecords: this.#log.drops.sides.count,
       segments: this.#log.segments,
       root: this.#tree.isBroken ? null : this.#tree.root.toString('base64'),
       servers: this.#authority.servers,
@@ -172,6 +181,7 @@ export class Verifier {
     for (const position of damaged) await this.#damage(position)
     for (let position = block.start; position < block.end; position++) {
       const record = block.records[position - block.start]
+      if (!record) this.#records.checkDropped(position, block.sides[position - block.start])
       if (!record || this.#damaged.has(position)) continue
       const checked = this.#records.check(position, record, block.sides[position - block.start])
       if (!(checked instanceof Promise ? await checked : checked)) await this.#damage(position)
@@ -242,6 +252,7 @@ export class Verifier {
     if (side !== undefined) this.#faults.add(side, 'side_unexpected', `the log ends before position ${side}`)
     if (tile !== undefined) this.#faults.add(null, 'entry_unexpected', `tile 0/${tile} is behind the log`)
     await checkStrayEntries(this.#reader, this.#faults)
+    await this.#log.drops.checkAges(this.#reader, this.#faults)
   }
 
   /** @param compare tells of the rows that are other ones; left out where nobody asks */

@@ -8,6 +8,7 @@ import { decodePosition, rangeOf } from '../ledger/layout.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { AuditThreads } from './audit-threads.ts'
 import { OwnWork } from './audit-work.ts'
+import { Drops } from './drops.ts'
 import { Faults } from './fault.ts'
 import { drawSumKey } from './index-sums.ts'
 import { LogParts } from './log-parts.ts'
@@ -20,11 +21,22 @@ export type { Verification, VerifyOptions } from './verification.ts'
 
 /** How many faults are collected where nothing else is asked for. */
 const mostFaults = 100
+/** A server drops once a day. */
+const mostAttempts = 3
 
 export async function verifyLedger(reader: StorageReader, options: VerifyOptions): Promise<Verification> {
-  const log = await open(reader, options)
-  const holding = log.faults.count === 0 ? await verifyInParts(log, options) : undefined
-  return holding ?? (await verifyInOrder(log, options))
+  for (let attempt = 1; ; attempt++) {
+    const log = await open(reader, options)
+    const holding = log.faults.count === 0 ? await verifyInParts(log, options) : undefined
+    const verification = holding ?? (await verifyInOrder(log, options))
+    // What a running server drops meanwhile is missing without a word: then it is looked at anew.
+    if (verification.ok || attempt === mostAttempts || !(await haveMoreBeenDropped(log))) return verification
+  }
+}
+
+async function haveMoreBeenDropped({ reader, drops: { payloads, sides } }: OpenedLog): Promise<boolean> {
+  const now = await Drops.read(reader)
+  return now.payloads.count !== payloads.count || now.sides.count !== sides.count
 }
 
 /** As `verifyLedger`, all of it in order: the slower way, to the same answer. */
@@ -72,7 +84,9 @@ async function open(source: StorageReader, options: VerifyOptions): Promise<Open
   const stated = sizeOf(stored)
   const size = stated ?? (await sizeByRecords(reader))
   if (stated === undefined) faults.add(size - 1, 'frontier_altered', 'the stored tree head cannot be read')
-  return { reader, size, frontier: stated === undefined ? undefined : stored, segments: whole, faults }
+  const drops = await Drops.read(reader, faults)
+  const frontier = stated === undefined ? undefined : stored
+  return { reader, size, frontier, segments: whole, drops, faults }
 }
 
 async function sizeByRecords(reader: StorageReader): Promise<number> {

@@ -10,6 +10,7 @@ import { listAnnex, putAnnex } from '../ledger/annex.ts'
 import type { Client } from '../oauth/client.ts'
 import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
 import { logoutTokenClaims, logoutTokenType } from '../oauth/logout-token.ts'
+import type { Session } from '../oauth/session.ts'
 import { OutboundError } from '../outbound/outbound.ts'
 import { findClient } from './authenticate-client.ts'
 import type { AuthorizationContext } from './context.ts'
@@ -122,10 +123,15 @@ export class BackChannelLogout {
       ? { type: 'logout.failed', clientId, attempts }
       : { type: 'logout.delivered', clientId }
     if (fault) this.#log.warn({ clientId, attempts, fault: fault.text }, 'a client was not told of a logout')
-    const decide = () => ({ events: [outcome], answer: undefined })
+    // A session that retention has dropped meanwhile begins no new stream.
+    const decide = (state: Session | undefined) => ({
+      events: state ? [outcome] : [],
+      answer: state !== undefined,
+    })
     // The outcome stands and nothing is owed any more: one batch, so there is one outcome.
     const paid = { annex: { [name]: undefined } }
-    await decideAndAppend(this.#context, 'session', streamOf.session(session), decide, paid)
+    const isToldOf = await decideAndAppend(this.#context, 'session', streamOf.session(session), decide, paid)
+    if (!isToldOf) await putAnnex(storage, paid.annex)
   }
 
   /** Section 2.5. @returns what went wrong; "If the logout succeeded, the RP MUST respond with 200" (section 2.8) */

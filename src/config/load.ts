@@ -196,7 +196,29 @@ function jointFaults(accepted: ReadonlyMap<SettingKey, Accepted>): SettingFault[
       where: describeSource(accepted.get('jwt.privatekey')?.source),
       problem: `jwt.privatekey signs by ${algorithm}, which signon.keys.algorithms does not hold`,
     })
+  faults.push(...retentionFaults(accepted, value))
   return faults
+}
+
+/** Payloads are dropped from sealed files, and their side records with them. */
+function retentionFaults(
+  accepted: ReadonlyMap<SettingKey, Accepted>,
+  value: (key: SettingKey) => unknown,
+): SettingFault[] {
+  const [payloads, sealed, sides] = (
+    ['signon.ledger.keep-payloads', 'signon.ledger.seal-after', 'signon.ledger.keep-side-records'] as const
+  ).map((key) => Number(value(key))) as [number, number, number]
+  if (payloads === 0) return []
+  const where = describeSource(accepted.get('signon.ledger.keep-payloads')?.source)
+  const problem =
+    sealed === 0
+      ? 'signon.ledger.keep-payloads needs sealing, but signon.ledger.seal-after is 0'
+      : payloads < sealed
+        ? `signon.ledger.keep-payloads (${payloads}) is less than signon.ledger.seal-after (${sealed})`
+        : sides > payloads
+          ? `signon.ledger.keep-side-records (${sides}) is more than signon.ledger.keep-payloads (${payloads}), with which side records go`
+          : undefined
+  return problem === undefined ? [] : [{ where, problem }]
 }
 
 /** Where a value stands, for messages. */

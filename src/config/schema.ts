@@ -317,6 +317,20 @@ export const settingsTable = {
     text: 'Age from which on events move into compressed files in `data/segments`, and with them the rows of grants and sessions that are over as long. Nothing is lost by it. 0: never.',
     example: '604800',
   },
+  'signon.ledger.keep-side-records': {
+    type: wholeNumber(0, tenYearsSeconds),
+    unit: 'seconds',
+    default: '0',
+    text: 'How long side records (addresses and browsers of logins, sealed parameters of pushed requests) are kept after their session or request is over; then they are dropped, and an event says so. 0: for ever.',
+    example: '7776000',
+  },
+  'signon.ledger.keep-payloads': {
+    type: wholeNumber(0, tenYearsSeconds),
+    unit: 'seconds',
+    default: '0',
+    text: 'How long the records of grants, sessions, used assertions and pushed requests are kept after they are over; then they are dropped with their side records, and an event says so. Their leaf hashes stay, and with them the tree and all proofs. At least `signon.ledger.seal-after`. 0: for ever.',
+    example: '31536000',
+  },
   'signon.cache.entries': {
     type: wholeNumber(1, 100_000_000),
     unit: 'entries',

@@ -64,6 +64,9 @@ export interface Settings {
     readonly origin: string
     /** 0: never. */
     readonly sealAfterSeconds: number
+    /** After the end of their stream; 0: for ever. */
+    readonly keepSideRecordsSeconds: number
+    readonly keepPayloadsSeconds: number
   }
   readonly cache: { readonly entries: number }
   readonly log: {
@@ -162,6 +165,8 @@ export function arrangeSettings(
     ledger: {
       origin: value('signon.ledger.origin') ?? derivedOrigin(issuer),
       sealAfterSeconds: value('signon.ledger.seal-after')!,
+      keepSideRecordsSeconds: value('signon.ledger.keep-side-records')!,
+      keepPayloadsSeconds: value('signon.ledger.keep-payloads')!,
     },
     cache: { entries: value('signon.cache.entries')! },
     log: {

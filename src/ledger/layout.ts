@@ -16,6 +16,9 @@
  *     z d key                       the key is deleted, though a segment holds it
  *     z g first(8)                  a segment that belongs to the ledger, by its first position
  *     z l due(6) stream             rows of the stream may move to a segment once this time is over
+ *     z p due(6) stream             payloads of the stream may be dropped, once this time is long enough ago
+ *     z x due(6) stream             the same of its side records
+ *     z c p, z c x                  position(8): streams that begin before it have been looked at, for either
  */
 const ascii = (letter: string) => letter.charCodeAt(0)
 const prefix = {
@@ -87,20 +90,32 @@ export function lifeKey(head: Buffer, stream: string): Buffer {
 
 export const annexKey = (name: string): Buffer => Buffer.from(`a${name}`)
 
+const ownKinds = {
+  deleted: 'd',
+  segment: 'g',
+  later: 'l',
+  payloads: 'p',
+  side_records: 'x',
+  cursor: 'c',
+} as const
 /** Keys that the storage keeps for itself, by their second byte. */
-export const ownRange = (kind: 'deleted' | 'segment' | 'later'): { gte: Buffer; lt: Buffer } => {
-  const second = ascii(kind === 'segment' ? 'g' : kind.charAt(0))
+export const ownRange = (kind: keyof typeof ownKinds): { gte: Buffer; lt: Buffer } => {
+  const second = ascii(ownKinds[kind])
   return { gte: Buffer.of(prefix.own, second), lt: Buffer.of(prefix.own, second + 1) }
 }
+/** Notes of when to look at a stream again, by what for. */
+export type LaterKind = 'later' | 'payloads' | 'side_records'
+export const cursorKey = (kind: LaterKind): Buffer =>
+  Buffer.concat([ownRange('cursor').gte, Buffer.from(ownKinds[kind])])
 export const isOwn = (key: Buffer): boolean => key[0] === prefix.own
 export const deletedKey = (key: Buffer): Buffer => Buffer.concat([ownRange('deleted').gte, key])
 export const segmentKey = (first: number): Buffer =>
   Buffer.concat([ownRange('segment').gte, encodePosition(first)])
 
-export function laterKey(dueMs: number, stream: string): Buffer {
+export function laterKey(dueMs: number, stream: string, kind: LaterKind = 'later'): Buffer {
   const due = Buffer.alloc(6)
   due.writeUIntBE(dueMs, 0, 6)
-  return Buffer.concat([ownRange('later').gte, due, Buffer.from(stream)])
+  return Buffer.concat([ownRange(kind).gte, due, Buffer.from(stream)])
 }
 export const decodeLater = (key: Buffer): { dueMs: number; stream: string } => ({
   dueMs: key.readUIntBE(2, 6),

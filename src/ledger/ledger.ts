@@ -34,12 +34,24 @@ export interface AppendOptions {
    * and it is not looked for on the disk.
    */
   isNewStream?: boolean
+  /** Other streams that the batch concerns; nobody appends to them meanwhile. */
+  others?: readonly ConcernedStream[]
+  /** Changes of the same batch that are no events. */
+  also?: (batch: StorageBatch) => void
   /** What the projection came to at the expected version, where the decision has loaded it: not to be read again. */
   before?: unknown
 }
 
+/** A stream whose entries an append changes or takes away without adding to it. */
+export interface ConcernedStream {
+  stream: string
+  /** What it must be at. */
+  version: number
+}
+
 const noAbsentRows: readonly Buffer[] = []
 const noPositions: readonly number[] = []
+const noStreams: readonly ConcernedStream[] = []
 const noOptions: AppendOptions = {}
 /** Of so many streams that were appended to last, the version is known without a look on the disk. */
 const keptVersions = 10_000
@@ -142,9 +154,14 @@ export class Ledger<E> {
       for (const position of options.erase ?? noPositions) batch.del(sideKey(position))
       if (options.annex)
         for (const [name, value] of Object.entries(options.annex)) putAnnexEntry(batch, name, value)
+      options.also?.(batch)
       for (const record of records) this.#tree.append(record, batch)
       this.#lastTimeMs = recorded.at(-1)?.timeMs ?? this.#lastTimeMs
       this.#commit.reserve(stream)
+      for (const other of options.others ?? noStreams) {
+        this.#commit.reserve(other.stream)
+        this.#versions.delete(other.stream)
+      }
       for (const row of options.absentRows ?? noAbsentRows) this.#commit.reserve(reservationOf(row))
       return this.#commit.join(recorded)
     } catch (error) {
@@ -207,6 +224,14 @@ export class Ledger<E> {
       if (expectedVersion > 0 && !this.storage.get(streamKey(stream, expectedVersion - 1)))
         throw conflict('it is shorter')
       if (this.storage.get(streamKey(stream, expectedVersion))) throw conflict('it is longer')
+    }
+    for (const other of options.others ?? noStreams) {
+      const isAt =
+        !this.#commit.isReserved(other.stream) &&
+        this.storage.get(streamKey(other.stream, other.version)) === undefined &&
+        this.storage.get(streamKey(other.stream, other.version - 1)) !== undefined
+      if (!isAt)
+        throw new LedgerError('conflict', `stream ${other.stream} is not at version ${other.version}`)
     }
     for (const row of options.absentRows ?? noAbsentRows)
       if (this.#commit.isReserved(reservationOf(row)) || this.storage.get(rowKey(row)))

@@ -1,10 +1,11 @@
 /** Reading the log: by position, by stream, and the tree's proofs; on a directory or on a running server. */
 import { Frontier } from '../tree/frontier.ts'
-import type { Hash } from '../tree/hash.ts'
+import { HASH_BYTES, type Hash } from '../tree/hash.ts'
 import { consistencyProof, inclusionProof, rootAt } from '../tree/tile-proofs.ts'
+import { TILE_WIDTH } from '../tree/tiles.ts'
 import type { EventCodec, RecordedEvent } from './codec.ts'
 import { LedgerError } from './errors.ts'
-import { decodePosition, eventKey, frontierKey, sideKey, streamKey } from './layout.ts'
+import { decodePosition, eventKey, frontierKey, sideKey, streamKey, tileKey } from './layout.ts'
 import { decodeRecord, type EventRecord } from './record.ts'
 import type { Entry, Range, Storage, StorageReader } from './storage.ts'
 import { readTile } from './tree-writer.ts'
@@ -139,6 +140,15 @@ export async function streamVersion(reader: StorageReader, stream: string): Prom
   for await (const [key] of reader.entries({ ...rangeOfStream(stream), reverse: true, limit: 1 }))
     return key.readUInt32BE(key.length - 4) + 1
   return 0
+}
+
+/** The stored leaf hash of an event, which stays where its record is dropped. @throws LedgerError damaged */
+export async function leafAt(reader: StorageReader, position: number): Promise<Hash> {
+  const tile = await reader.get(tileKey(0, Math.floor(position / TILE_WIDTH)))
+  const row = (position % TILE_WIDTH) * HASH_BYTES
+  if (!tile || tile.length < row + HASH_BYTES)
+    throw new LedgerError('damaged', `the leaf hash at position ${position} is missing`)
+  return tile.subarray(row, row + HASH_BYTES)
 }
 
 /** Root of the first `size` leaves (RFC 9162 section 2.1.1). @throws LedgerError damaged */

@@ -59,6 +59,10 @@ export function encodeRecord(record: EventRecord): Buffer {
   return bytes
 }
 
+/** The type of an event, without a look at the rest of its record; undefined where that is none. */
+export const typeOf = (record: Buffer): number | undefined =>
+  record.length < headerBytes ? undefined : record.readUInt16BE(15)
+
 /** @throws LedgerError damaged, for an unknown version or bytes that are too short */
 export function decodeRecord(bytes: Buffer): EventRecord {
   if (bytes[0] !== recordVersion)

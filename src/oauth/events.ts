@@ -8,6 +8,7 @@
 import { type ClientEvents, clientLayouts } from './events/client.ts'
 import { type GrantEvents, grantLayouts } from './events/grant.ts'
 import type { EventLayouts } from './events/layout.ts'
+import { type RetentionEvents, retentionLayouts } from './events/retention.ts'
 import { type ServerEvents, serverLayouts } from './events/server.ts'
 import { type SessionEvents, sessionLayouts } from './events/session.ts'
 import { type UserEvents, userLayouts } from './events/user.ts'
@@ -15,7 +16,13 @@ import { type UserEvents, userLayouts } from './events/user.ts'
 export type { GrantType, RevocationReason } from './events/grant.ts'
 export type { SessionEndReason } from './events/session.ts'
 
-interface EventFields extends ServerEvents, ClientEvents, UserEvents, SessionEvents, GrantEvents {}
+interface EventFields
+  extends ServerEvents,
+    RetentionEvents,
+    ClientEvents,
+    UserEvents,
+    SessionEvents,
+    GrantEvents {}
 
 export type EventType = keyof EventFields
 export type EventOf<T extends EventType> = { type: T } & EventFields[T]
@@ -34,6 +41,7 @@ export interface Recorded<E = Event> {
 
 export const eventLayouts: EventLayouts<EventFields> = {
   ...serverLayouts,
+  ...retentionLayouts,
   ...clientLayouts,
   ...userLayouts,
   ...sessionLayouts,
@@ -43,6 +51,7 @@ export const eventLayouts: EventLayouts<EventFields> = {
 /** The streams: one per thing whose events must be decided in order. */
 export const streamOf = {
   server: (address: string) => `server:${address}`,
+  retention: (kind: 'payloads' | 'side_records') => `retention:${kind}`,
   client: (clientId: string) => `client:${clientId}`,
   invitation: (id: string) => `invitation:${id}`,
   assertion: (id: string) => `assertion:${id}`,

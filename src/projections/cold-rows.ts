@@ -18,19 +18,30 @@ const codec = { encode: encodeEvent, decode: decodeEvent }
 const historyPrefix = 'h'.charCodeAt(0)
 const statePrefix = rowKey(Buffer.from('s'))
 
+/** When a grant is over by itself, in seconds since 1970. */
+export const endOfGrant = ({
+  ended,
+  code,
+  device,
+  access,
+  refresh,
+  issuedAtSeconds,
+}: States['grant']): number =>
+  ended?.atSeconds ??
+  Math.max(
+    issuedAtSeconds,
+    code?.expiresAtSeconds ?? 0,
+    device?.expiresAtSeconds ?? 0,
+    access?.expiresAtSeconds ?? 0,
+    refresh?.expiresAtSeconds ?? 0,
+  )
+
 /**
  * When streams are over by themselves, in seconds since 1970; undefined while no end is in sight. Streams of other kinds
  * never are. Something may happen to one that is over: that brings its state back to LevelDB.
  */
 const ends: { readonly [K in StreamKind]?: (state: States[K]) => number | undefined } = {
-  grant: ({ ended, code, access, refresh, issuedAtSeconds }) =>
-    ended?.atSeconds ??
-    Math.max(
-      issuedAtSeconds,
-      code?.expiresAtSeconds ?? 0,
-      access?.expiresAtSeconds ?? 0,
-      refresh?.expiresAtSeconds ?? 0,
-    ),
+  grant: endOfGrant,
   assertion: ({ expiresAtSeconds }) => expiresAtSeconds,
   session: ({ endedAtSeconds, expiresAtSeconds }) => endedAtSeconds ?? expiresAtSeconds,
   par: ({ expiresAtSeconds }) => expiresAtSeconds,

@@ -83,6 +83,12 @@ export class ReadModels {
     return this.#source.row(usernameRowKey(username))?.toString()
   }
 
+  /** Streams and hashes that are no longer there. */
+  forget(streams: Iterable<string>, hashes: Iterable<string>): void {
+    for (const stream of streams) this.#states.delete(stream)
+    for (const hash of hashes) this.#streamsByHash.delete(hash)
+  }
+
   /** Look-ups of states that the cache answered, and those that went to the disk. */
   get cacheCounts(): { hits: number; misses: number } {
     return { hits: this.#hits, misses: this.#misses }

@@ -21,6 +21,7 @@ import { evolveGrant } from '../oauth/grant.ts'
 import { readHash } from '../oauth/hash-text.ts'
 import { evolveInvitation } from '../oauth/invitation.ts'
 import { evolvePushedRequest } from '../oauth/pushed-request.ts'
+import { evolveRetention } from '../oauth/retention.ts'
 import { evolveServer } from '../oauth/server.ts'
 import { evolveSession } from '../oauth/session.ts'
 import { evolveSigningKey } from '../oauth/signing-key.ts'
@@ -40,6 +41,7 @@ export const evolvers: {
   readonly [K in StreamKind]: (state: States[K] | undefined, recorded: Recorded) => States[K] | undefined
 } = {
   server: evolveServer,
+  retention: evolveRetention,
   client: evolveClient,
   invitation: evolveInvitation,
   assertion: evolveAssertion,

@@ -8,6 +8,7 @@ import type { Grant } from '../oauth/grant.ts'
 import type { Invitation } from '../oauth/invitation.ts'
 import { type FieldCodec, positionalCodec } from '../oauth/positional-codec.ts'
 import type { PushedRequest } from '../oauth/pushed-request.ts'
+import type { Retention } from '../oauth/retention.ts'
 import type { Server } from '../oauth/server.ts'
 import type { Session } from '../oauth/session.ts'
 import type { SigningKey } from '../oauth/signing-key.ts'
@@ -16,6 +17,7 @@ import type { User } from '../oauth/user.ts'
 /** The states by the kind of their stream. */
 export interface States {
   server: Server
+  retention: Retention
   client: Client
   invitation: Invitation
   assertion: UsedAssertion
@@ -64,6 +66,7 @@ const milliseconds: FieldCodec = {
 
 export const stateCodecs: { readonly [K in StreamKind]: StateCodec<States[K]> } = {
   server: flat(['origin', 'administratorAddress', 'serverAddress', 'checkpointKey:hash']),
+  retention: flat(['count', 'streams', 'endedBeforeSeconds']),
   user: flat([
     'subject',
     'username?',

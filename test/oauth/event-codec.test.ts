@@ -79,6 +79,8 @@ describe('the format', () => {
   test('has one number for each type, which never changes', () => {
     expect(Object.fromEntries(eventTypes.map((type) => [type, eventLayouts[type].code]))).toEqual({
       'server.opened': 1,
+      'payloads.dropped': 2,
+      'side_records.dropped': 3,
       'client.registered': 16,
       'client.removed': 17,
       'client.updated': 18,

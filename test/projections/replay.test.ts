@@ -108,7 +108,7 @@ test('the random requests come to every type of event', async () => {
   })
   for (const request of [...some, ...requests!]) await perform(world, holdings, request)
   const elsewhere =
-    /^user\.(un)?linked|^(server|invitation|assertion|rotation)\.|^client\.(?!registered|removed)/
+    /^user\.(un)?linked|dropped$|^(server|invitation|assertion|rotation)\.|^client\.(?!registered|removed)/
   const types = eventTypes.filter((type) => !elsewhere.test(type))
   expect([...new Set(world.heard.map(({ event }) => event.type))].sort()).toEqual(types.sort())
   expect(await replayedRows(world)).toEqual(await liveRows(world))

@@ -67,6 +67,7 @@ const states: { readonly [K in StreamKind]: fc.Arbitrary<object> } = {
     serverAddress: anyText,
     checkpointKey: anyHash,
   }),
+  retention: fc.record({ count: anySeconds, streams: anySeconds, endedBeforeSeconds: anySeconds }),
   client: fc.record(
     {
       clientId: anyText,

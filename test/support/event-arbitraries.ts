@@ -94,6 +94,14 @@ const signed = { signedAtSeconds: anySeconds, signature: anyText }
 const signedByServer = { serverAddress: anyText, signature: anyText }
 const anySecret = fc.record({ secretHash: anyText }, { requiredKeys: [], noNullPrototype: true })
 
+const anyDrop = {
+  from: anySeconds,
+  to: anySeconds,
+  count: anySeconds,
+  positions: anyHash,
+  ageSeconds: anySeconds,
+}
+
 export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<EventOf<T>, 'type'>> } = {
   'server.opened': fc.record({
     origin: anyText,
@@ -102,6 +110,8 @@ export const eventArbitraries: { readonly [T in EventType]: fc.Arbitrary<Omit<Ev
     checkpointKey: anyHash,
     signature: anyText,
   }),
+  'payloads.dropped': fc.record({ ...anyDrop, streams: anyHash }),
+  'side_records.dropped': fc.record(anyDrop),
   'client.registered': fc.record({
     clientId: anyText,
     metadata: anyMetadata,

@@ -107,6 +107,8 @@ export async function openRoutes({
     monitor: unasked,
     coinAddresses: unasked,
     seal: unasked,
+    retain: unasked,
+    retention: unasked,
     segments: unasked,
   })
   const connection: Connection = {

@@ -29,7 +29,7 @@ export interface ReceiptSource {
   receiptOf(
     reference: ReceiptReference,
     reader: ReceiptReader,
-  ): Promise<{ receipt: string } | 'unknown' | 'not_anchored'>
+  ): Promise<{ receipt: string } | 'unknown' | 'not_anchored' | 'dropped'>
 }
 
 /** Blocks of public chains take minutes: asking more often than this helps nobody. */
@@ -45,6 +45,8 @@ export function receiptsRoute(
     const found = await receipts.receiptOf(reference, reader)
     const what = 'hash' in reference ? 'token' : 'event'
     if (found === 'unknown') throw unknown(what, reader)
+    if (found === 'dropped')
+      throw new OAuthError('invalid_request', `the ${what} was dropped by the retention policy`, 410)
     if (found === 'not_anchored') {
       reply.header('retry-after', String(askAgainAfterSeconds))
       throw new OAuthError('temporarily_unavailable', `the ${what} is not yet anchored`, 409)

@@ -12,18 +12,17 @@
  * Then segments that lie side by side are merged, so that there are few of them.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { LedgerError } from '../errors.ts'
-import { eventKey, segmentKey } from '../layout.ts'
+import { eventKey } from '../layout.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Entry } from '../storage.ts'
 import type { ColdRows } from './cold-rows.ts'
 import { Collector } from './collect.ts'
-import { type Trailer, trailerBytes } from './format.ts'
 import { mergeEntries } from './merge.ts'
 import { mergeable } from './merge-plan.ts'
+import { registerSegment, writeNewSegment } from './register.ts'
 import type { SegmentedBatch, SegmentedStorage } from './segmented-storage.ts'
 import { type Registration, registrationEntry, type Segment } from './segments.ts'
-import { removeSegment, type SegmentContent, writeSegment } from './write-segment.ts'
+import { removeSegment, type SegmentContent } from './write-segment.ts'
 
 export interface SealerOptions {
   ledger: Pick<Ledger<never>, 'maintain'>
@@ -70,8 +69,25 @@ export class Sealer {
    *
    * @throws LedgerError unavailable or damaged
    */
-  run(beforeMs: number, restBeforeMs = beforeMs): Promise<Sealed> {
-    const run = this.#turn.then(() => this.#run(beforeMs, restBeforeMs))
+  async run(beforeMs: number, restBeforeMs = beforeMs): Promise<Sealed> {
+    const sealed: Sealed = { events: 0, streams: 0, segments: 0 }
+    await this.exclusively(() => this.#run(beforeMs, restBeforeMs, sealed))
+    return sealed
+  }
+
+  /**
+   * Does other work on the segments, at a time at which nothing is sealed, cleared or merged.
+   *
+   * @param work is handed what lets requests run, and ends it where the sealer is stopped
+   */
+  exclusively(work: (breathe: () => Promise<void>) => Promise<void>): Promise<void> {
+    const run = this.#turn.then(async () => {
+      try {
+        if (!this.#isStopped) await work(() => this.#breathe())
+      } catch (error) {
+        if (!(error instanceof Stopped)) throw error
+      }
+    })
     this.#turn = run.catch(() => {})
     return run
   }
@@ -89,25 +105,18 @@ export class Sealer {
     await this.#turn
   }
 
-  async #run(beforeMs: number, restBeforeMs: number): Promise<Sealed> {
-    const sealed: Sealed = { events: 0, streams: 0, segments: 0 }
-    if (this.#isStopped) return sealed
-    try {
+  async #run(beforeMs: number, restBeforeMs: number, sealed: Sealed): Promise<void> {
+    await this.#clearAll()
+    for (;;) {
+      const registration = await this.#seal(beforeMs, restBeforeMs)
+      if (!registration) break
+      sealed.events += registration.last - registration.first + 1
+      sealed.streams += registration.streams
+      sealed.segments++
       await this.#clearAll()
-      for (;;) {
-        const registration = await this.#seal(beforeMs, restBeforeMs)
-        if (!registration) break
-        sealed.events += registration.last - registration.first + 1
-        sealed.streams += registration.streams
-        sealed.segments++
-        await this.#clearAll()
-        while (await this.#mergeSome()) {}
-      }
       while (await this.#mergeSome()) {}
-    } catch (error) {
-      if (!(error instanceof Stopped)) throw error
     }
-    return sealed
+    while (await this.#mergeSome()) {}
   }
 
   /** @returns nothing where nothing is old enough */
@@ -128,58 +137,11 @@ export class Sealer {
         mostFilterParts: collector.sorted.filterParts,
       }
       const registration = await this.#write(content, streams)
-      await this.#register(registration, [])
+      await registerSegment(storage, registration, [])
       await this.#inBatches(due, (batch, key) => batch.del(key))
       return registration
     } finally {
       storage.deletedMeanwhile = undefined
-    }
-  }
-
-  async #write(content: SegmentContent, streams: number): Promise<Registration> {
-    const { folder } = this.#options.storage.segments
-    const { first, last, entries, rawBytes, sha256, ...trailer } = await writeSegment(folder, {
-      ...content,
-      entries: this.#untilStopped(content.entries),
-    })
-    const fileBytes = fileBytesOf(trailer)
-    return {
-      version: 1,
-      first,
-      last,
-      entries,
-      rawBytes,
-      fileBytes,
-      sha256: sha256.toString('hex'),
-      streams,
-      isCleared: false,
-    }
-  }
-
-  /** @param merged the segments that it holds the entries of */
-  async #register(registration: Registration, merged: readonly Segment[]): Promise<void> {
-    const { storage } = this.#options
-    const { segments } = storage
-    const file = segments.openFile(registration)
-    for (
-      let deleted = storage.deletedMeanwhile;
-      deleted && deleted.size > 0;
-      deleted = storage.deletedMeanwhile
-    ) {
-      storage.deletedMeanwhile = new Map()
-      await storage.markDeleted([...deleted.values()].filter((key) => file.get(key) !== undefined))
-    }
-    // It shows nothing that LevelDB or the merged ones do not, so it may be read before it is registered. Not after:
-    // what is deleted by then would be missing for a moment.
-    segments.adopt({ registration, file })
-    const batch = storage.hot.batch()
-    for (const { registration: it } of merged) batch.del(segmentKey(it.first))
-    batch.put(...registrationEntry(registration))
-    try {
-      await batch.write()
-    } catch (cause) {
-      await segments.load().catch(() => {})
-      throw new LedgerError('unavailable', `${file.name} could not be registered`, { cause })
     }
   }
 
@@ -226,7 +188,8 @@ export class Sealer {
   }
 
   async #mergeSome(): Promise<boolean> {
-    const { segments } = this.#options.storage
+    const { storage } = this.#options
+    const { segments } = storage
     const merged = mergeable(segments.list, this.#segmentEvents)
     if (!merged) return false
     const newestFirst = merged.toReversed()
@@ -239,9 +202,14 @@ export class Sealer {
       },
       merged.reduce((sum, it) => sum + it.registration.streams, 0),
     )
-    await this.#register({ ...registration, isCleared: true }, merged)
+    await registerSegment(storage, { ...registration, isCleared: true }, merged)
     for (const { file } of merged) await removeSegment(segments.folder, file.name)
     return true
+  }
+
+  #write(content: SegmentContent, streams: number): Promise<Registration> {
+    const entries = this.#untilStopped(content.entries)
+    return writeNewSegment(this.#options.storage, { ...content, entries }, streams)
   }
 
   async *#untilStopped(lists: AsyncIterable<readonly Entry[]>): AsyncGenerator<readonly Entry[]> {
@@ -274,6 +242,3 @@ export class Sealer {
 
 const nothing = Buffer.alloc(0)
 const everything = { gte: nothing, lt: Buffer.of(0xff) }
-
-const fileBytesOf = ({ filterOffset, filterBytes }: Pick<Trailer, 'filterOffset' | 'filterBytes'>): number =>
-  filterOffset + filterBytes + trailerBytes

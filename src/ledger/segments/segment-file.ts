@@ -22,6 +22,13 @@ export const blockCache = (): BlockCache => new QuickLRU({ maxSize: keptBlocks }
 /** A range of so few blocks is a look-up, such as that of a stream, and may come again. */
 const fewBlocks = 2
 
+/** What names a file. */
+export interface SegmentPlace {
+  first: number
+  last: number
+  generation?: number
+}
+
 interface BlockRow {
   offset: number
   length: number
@@ -57,8 +64,8 @@ export class SegmentFile {
   }
 
   /** @throws LedgerError damaged, naming the file: it is missing, altered or of another version */
-  static open(folder: string, first: number, last: number, cache: BlockCache): SegmentFile {
-    const name = segmentName(first, last)
+  static open(folder: string, { first, last, generation = 0 }: SegmentPlace, cache: BlockCache): SegmentFile {
+    const name = segmentName(first, last, generation)
     let fd: number
     try {
       fd = openSync(join(folder, name), constants.O_RDONLY)
@@ -149,6 +156,11 @@ export class SegmentFile {
     const raw = await decompress(bytes).catch(() => undefined)
     if (!raw) throw this.#altered(block)
     return this.#decode(block, raw)
+  }
+
+  /** @throws LedgerError damaged, unavailable */
+  firstEntry(): Entry | undefined {
+    return this.trailer.blocks > 0 ? this.#cachedBlock(0)[0] : undefined
   }
 
   /** First key of a block. */

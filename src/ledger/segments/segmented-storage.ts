@@ -5,7 +5,7 @@
  *
  * A key that is deleted while a segment holds it is marked as deleted in LevelDB.
  */
-import { deletedKey, isOwn, ownRange } from '../layout.ts'
+import { deletedKey, isOwn, kindOf, ownRange } from '../layout.ts'
 import {
   type Entry,
   type LevelStorage,
@@ -20,6 +20,11 @@ import { type EntryLists, mergeEntries, noValue } from './merge.ts'
 import { Segments } from './segments.ts'
 
 export interface SegmentedBatch extends StorageBatch {
+  /**
+   * Deletes a key of records, index entries or rows for good, without a look at whether a segment holds it: the next
+   * `purge` takes it out of there.
+   */
+  drop(key: Buffer): void
   /** The part of it that goes to LevelDB without regard to segments. */
   readonly hot: StorageBatch
 }
@@ -34,6 +39,8 @@ export interface SegmentedStorage extends Storage {
   deletedMeanwhile: Map<string, Buffer> | undefined
   /** Marks keys as deleted, though a segment holds them. */
   markDeleted(keys: Iterable<Buffer>): Promise<void>
+  /** Takes the marks away again: no segment holds the keys any more. */
+  unmark(keys: Iterable<Buffer>): Promise<void>
 }
 
 /**
@@ -66,6 +73,9 @@ export async function layOver(
 ): Promise<SegmentedStorage> {
   const segments = new Segments(hot, folder)
   let hasMarks = false
+  let marksMade = 0
+  /** Batches that mark keys and are not written yet. */
+  let unwritten = 0
   const load = async () => {
     await segments.load()
     hasMarks = false
@@ -125,27 +135,51 @@ export async function layOver(
     deletedMeanwhile: undefined,
     batch() {
       const batch = hot.batch()
+      let hasOwnMarks = false
+      const mark = (key: Buffer) => {
+        if (!hasOwnMarks) unwritten++
+        hasOwnMarks = true
+        hasMarks = true
+        marksMade++
+        batch.put(deletedKey(key), noValue)
+      }
       return {
         hot: batch,
         put(key, value) {
           batch.put(key, value)
-          if (hasMarks) batch.del(deletedKey(key))
+          if (hasMarks && mayBeMarked(key)) batch.del(deletedKey(key))
         },
         del(key) {
           batch.del(key)
           storage.deletedMeanwhile?.set(key.toString('latin1'), key)
-          if (segments.end === 0 || segments.get(key) === undefined) return
-          hasMarks = true
-          batch.put(deletedKey(key), noValue)
+          if (segments.end > 0 && segments.get(key) !== undefined) mark(key)
         },
-        write: () => batch.write(),
+        drop(key) {
+          batch.del(key)
+          mark(key)
+        },
+        async write() {
+          try {
+            await batch.write()
+          } finally {
+            if (hasOwnMarks) unwritten--
+          }
+        },
       }
     },
     async markDeleted(keys) {
-      const batch = hot.batch()
-      for (const key of keys) if (hot.get(key) === undefined) batch.put(deletedKey(key), noValue)
-      hasMarks = true
+      const batch = storage.batch()
+      for (const key of keys) if (hot.get(key) === undefined) batch.drop(key)
       await batch.write()
+    },
+    async unmark(keys) {
+      const batch = hot.batch()
+      for (const key of keys) batch.del(deletedKey(key))
+      await batch.write()
+      const made = marksMade
+      let isAnyLeft = false
+      for await (const _ of hot.entries({ ...ownRange('deleted'), limit: 1 })) isAnyLeft = true
+      if (!isAnyLeft && unwritten === 0 && made === marksMade) hasMarks = false
     },
     forget: (keys) => hot.forget(keys),
     async reopen() {
@@ -159,6 +193,9 @@ export async function layOver(
   }
   return storage
 }
+
+/** Segments hold no entries of other kinds, and a position never comes back. */
+const mayBeMarked = (key: Buffer): boolean => ['stream', 'row', 'life'].includes(kindOf(key) ?? '')
 
 const own = { gte: ownRange('deleted').gte.subarray(0, 1), lt: Buffer.of(ownRange('deleted').gte[0]! + 1) }
 

@@ -5,18 +5,32 @@
  */
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { HASH_BYTES, leafHash } from '../../tree/hash.ts'
+import { TILE_WIDTH } from '../../tree/tiles.ts'
 import { LedgerError } from '../errors.ts'
-import { decodePosition, eventKey, filterPart, kindOf, ownRange, segmentKey, streamKey } from '../layout.ts'
+import {
+  decodePosition,
+  eventKey,
+  filterPart,
+  kindOf,
+  ownRange,
+  segmentKey,
+  streamKey,
+  tileKey,
+} from '../layout.ts'
 import type { LevelStorage, Range } from '../storage.ts'
 import { filterHash } from './filter.ts'
-import { type BlockCache, blockCache, SegmentFile } from './segment-file.ts'
+import { type BlockCache, blockCache, SegmentFile, type SegmentPlace } from './segment-file.ts'
 import { partialSuffix } from './write-segment.ts'
 
 /** What LevelDB keeps of a segment, as JSON. */
 export interface Registration {
-  version: 1
+  /** 2 where there is a generation. */
+  version: 1 | 2
   first: number
   last: number
+  /** How often it was written anew, without what was dropped; left out where never. */
+  generation?: number
   entries: number
   /** Bytes of the keys and values in it, and of the file. */
   rawBytes: number
@@ -81,7 +95,7 @@ export class Segments {
 
   /** @throws LedgerError damaged */
   openFile(registration: Registration): SegmentFile {
-    const file = SegmentFile.open(this.folder, registration.first, registration.last, this.#cache)
+    const file = SegmentFile.open(this.folder, registration, this.#cache)
     if (file.trailer.sha256.toString('hex') === registration.sha256) return file
     file.release()
     throw new LedgerError('damaged', `${file.name} is not the file that was registered`)
@@ -124,6 +138,17 @@ export class Segments {
     return undefined
   }
 
+  /** The segments that hold the key, which is that of a record or a row. @throws LedgerError damaged, unavailable */
+  holders(key: Buffer): Segment[] {
+    if (kindOf(key) === 'event') {
+      const segment = this.#at(decodePosition(key, 1))
+      return segment?.file.get(key) === undefined ? [] : [segment]
+    }
+    const part = filterPart(key)
+    const hash = part && filterHash(part)
+    return this.#list.filter(({ file }) => (!hash || file.mayHold(hash)) && file.get(key) !== undefined)
+  }
+
   /** Segments that may hold a key of the range, the newest first. */
   within({ gte, lt }: Range): Segment[] {
     if (this.#list.length === 0 || lt.compare(firstKind) <= 0 || gte.compare(behindLastKind) >= 0) return []
@@ -147,9 +172,9 @@ export class Segments {
     const known = new Set(this.#list.map(({ file }) => file.name))
     for (const name of filesIn(this.folder)) {
       if (name.endsWith(partialSuffix)) rmSync(join(this.folder, name), { force: true })
-      const [, first, last] = /^segment-(\d+)-(\d+)$/.exec(name) ?? []
+      const [, first, last, generation = '0'] = /^segment-(\d+)-(\d+)(?:-(\d+))?$/.exec(name) ?? []
       if (first === undefined || known.has(name)) continue
-      if (!this.#isOurs(Number(first), Number(last)))
+      if (!this.#isOurs({ first: Number(first), last: Number(last), generation: Number(generation) }))
         throw new LedgerError(
           'damaged',
           `${join(this.folder, name)} belongs to another ledger: move it away, it may be all that is left of its events`,
@@ -162,13 +187,16 @@ export class Segments {
     this.#replaceList([])
   }
 
-  /** Whether this ledger has the event that the file begins with. */
-  #isOurs(first: number, last: number): boolean {
-    const file = SegmentFile.open(this.folder, first, last, this.#cache)
+  /** Whether the tree of this ledger has the first event that is in the file; one without events is nobody's loss. */
+  #isOurs(place: SegmentPlace): boolean {
+    const file = SegmentFile.open(this.folder, place, this.#cache)
     try {
-      const record = file.get(eventKey(first))
-      const ours = this.#hot.get(eventKey(first)) ?? this.get(eventKey(first))
-      return record !== undefined && ours?.equals(record) === true
+      const [key, record] = file.firstEntry() ?? []
+      if (!key || !record || kindOf(key) !== 'event') return true
+      const position = decodePosition(key, 1)
+      const row = (position % TILE_WIDTH) * HASH_BYTES
+      const tile = this.#hot.get(tileKey(0, Math.floor(position / TILE_WIDTH)))
+      return tile?.subarray(row, row + HASH_BYTES).equals(leafHash(record)) === true
     } finally {
       file.release()
     }
@@ -216,7 +244,7 @@ function streamOfRange(gte: Buffer, lt: Buffer): Buffer | undefined {
 function readRegistration(bytes: Buffer): Registration {
   try {
     const registration = JSON.parse(bytes.toString()) as Registration
-    if (registration.version === 1) return registration
+    if (registration.version === 1 || registration.version === 2) return registration
   } catch {}
   throw new LedgerError('damaged', 'the registration of a segment is malformed or of an unknown version')
 }

@@ -14,13 +14,16 @@ import { BlockEncoder, encodeTrailer, segmentHeader, type Trailer } from './form
 const quality = { [constants.BROTLI_PARAM_QUALITY]: 6, [constants.BROTLI_PARAM_LGWIN]: 16 }
 const compress = (bytes: Buffer): Promise<Buffer> => promisify(brotliCompress)(bytes, { params: quality })
 
-export const segmentName = (first: number, last: number): string => `segment-${first}-${last}`
+/** @param generation how often a segment of these positions was written anew */
+export const segmentName = (first: number, last: number, generation = 0): string =>
+  `segment-${first}-${last}${generation === 0 ? '' : `-${generation}`}`
 /** Ends the names of files that are being written. */
 export const partialSuffix = '.partial'
 
 export interface SegmentContent {
   first: number
   last: number
+  generation?: number
   /** In key order. */
   entries: AsyncIterable<readonly Entry[]>
   /** At least as many as there are keys that a filter knows. */
@@ -29,7 +32,7 @@ export interface SegmentContent {
 
 /** Dying on the way leaves a file that is no segment; after the rename, one that no ledger has registered. */
 export async function writeSegment(folder: string, content: SegmentContent): Promise<Trailer> {
-  const path = join(folder, segmentName(content.first, content.last))
+  const path = join(folder, segmentName(content.first, content.last, content.generation))
   // A registered segment must not be lost with the entry of its folder.
   if (await mkdir(folder, { recursive: true, mode: 0o700 })) await syncFolder(dirname(folder))
   const file = await open(path + partialSuffix, 'w', 0o600)

@@ -1,0 +1,170 @@
+/** `kill -9` and failing writes while retention drops: what an event names is gone, and nothing else is. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { Drops } from '../../src/audit/drops.ts'
+import { endSession } from '../../src/authorization-server/end.ts'
+import { droppingPrefix, Retainer } from '../../src/authorization-server/retain.ts'
+import { findSession, startSession } from '../../src/authorization-server/session.ts'
+import { listAnnex } from '../../src/ledger/annex.ts'
+import { Sealer } from '../../src/ledger/segments/sealer.ts'
+import { layOver } from '../../src/ledger/segments/segmented-storage.ts'
+import { coldRows } from '../../src/projections/cold-rows.ts'
+import { registerClient, registerUser, requestToken, worldOn } from '../support/authorization.ts'
+import { type Fault, openWatchedStorage } from '../support/ledger.ts'
+import { someTimeMs } from '../support/oauth.ts'
+import { expectVerified, openRetainingWorld, proofsOf, type RetainingWorld } from '../support/retaining.ts'
+import { placesIn } from '../support/sealing.ts'
+
+const timeout = 240_000
+const program = fileURLToPath(new URL('./killed-retainer.ts', import.meta.url))
+
+async function runAndKill(folder: string, startMs: number, count: number): Promise<string[]> {
+  const child = spawn(process.execPath, ['--import', 'tsx', program, folder, String(startMs)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const closed = once(child, 'close')
+  const lines: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line)
+    if (lines.length === count) child.kill('SIGKILL')
+  }
+  expect(await closed).toEqual([null, 'SIGKILL'])
+  return lines
+}
+
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
+
+async function notesOf({ storage }: RetainingWorld): Promise<string[]> {
+  const notes: string[] = []
+  for await (const [name] of listAnnex(storage, droppingPrefix)) notes.push(name)
+  return notes
+}
+
+/** A ledger that knows a client and a user. */
+async function prepared(): Promise<string> {
+  const world = await openRetainingWorld()
+  await registerClient(world as never)
+  await registerUser(world as never)
+  await close(world)
+  return world.folder
+}
+
+async function close({ context, lifetimes, sealer, ledger }: RetainingWorld): Promise<void> {
+  await lifetimes.stop()
+  await context.keys.load()
+  await sealer.stop()
+  await ledger.close()
+}
+
+test('after each of several kills all verifies, and no file holds what was dropped', {
+  timeout,
+}, async () => {
+  const folder = await prepared()
+  const sessions = new Map<number, string>()
+  let startMs = someTimeMs + 10 ** 7
+  let dropped = 0
+  for (const count of [60, 400, 1200]) {
+    for (const line of await runAndKill(folder, startMs, count)) {
+      const [position, address] = line.split(' ') as [string, string]
+      sessions.set(Number(position), address)
+    }
+    startMs += 10 ** 7
+    const world = await openRetainingWorld(folder)
+    await expectVerified(world)
+    await world.retainer.finish()
+    expect(await notesOf(world)).toEqual([])
+    await expectVerified(world)
+    const { payloads, sides } = await Drops.read(world.storage)
+    const files = filesBelow(folder)
+    const isThere = (text: string) => files.some((file) => file.includes(text))
+    const isDropped = (position: number) => payloads.has(position) || sides.has(position)
+    for (const [position, address] of sessions)
+      if (isDropped(position)) expect(isThere(address), address).toBe(false)
+    // What was not dropped is found in this way, so that would have been too.
+    const kept = [...sessions].filter(([position]) => !isDropped(position))
+    expect(kept.some(([, address]) => isThere(address))).toBe(kept.length > 0)
+    expect(payloads.count + sides.count).toBeGreaterThanOrEqual(dropped)
+    dropped = payloads.count + sides.count
+    await close(world)
+  }
+  expect(dropped).toBeGreaterThan(50)
+})
+
+/** Some that was over hours ago, some that was over a minute ago, all of it sealed. */
+async function lived(): Promise<{ folder: string; nowMs: number }> {
+  const world = await openRetainingWorld()
+  const { context, clock, sealer, folder } = world
+  const client = await registerClient(world as never)
+  const user = await registerUser(world as never)
+  const liveOnce = async () => {
+    await requestToken(context, client, { grant_type: 'client_credentials' })
+    const cookie = await startSession(context, user, { address: '192.0.2.1', userAgent: 'x' }, undefined)
+    await endSession(context, findSession(context, cookie)!.session, 'logout')
+  }
+  for (let i = 0; i < 4; i++) await liveOnce()
+  clock.nowMs += 3 * 3_600_000
+  for (let i = 0; i < 3; i++) await liveOnce()
+  clock.nowMs += 120_000
+  await sealer.run(clock.nowMs)
+  await close(world)
+  return { folder, nowMs: clock.nowMs }
+}
+
+const policy = { payloadsSeconds: 3600, sideRecordsSeconds: 60 }
+
+/** A world over a storage whose writes fail when told, with grants and sessions that are over, sealed. */
+async function openFailing(folder: string) {
+  const { ledger: directory, segments } = placesIn(folder)
+  const hot = await openWatchedStorage(directory)
+  const world = worldOn(await layOver(hot, segments))
+  const { context, storage, ledger, clock } = world
+  const sealer = new Sealer({ ledger, storage, coldRows, segmentEvents: 8 })
+  return {
+    ...world,
+    hot,
+    sealer,
+    retainer: new Retainer({ context, storage, sealer, eventsAtOnce: 8 }),
+    clock,
+  }
+}
+
+test.each<Fault>(['not stored', 'stored but not acknowledged'])(
+  'whichever write fails (%s), what is on disk verifies, and the next run does the rest',
+  { timeout },
+  async (fault) => {
+    let isThrough = false
+    for (let failing = 0; !isThrough; failing++) {
+      const { folder, nowMs } = await lived()
+      const failed = await openFailing(folder)
+      failed.clock.nowMs = nowMs
+      await failed.context.keys.load()
+      failed.hot.faults = [...new Array<undefined>(failing).fill(undefined), fault]
+      const outcome = await failed.retainer.run(policy).then(
+        () => 'done',
+        () => 'failed',
+      )
+      isThrough = failed.hot.faults.length > 0
+      expect(outcome).toBe(isThrough ? 'done' : 'failed')
+      await failed.ledger.close()
+      const world = await openRetainingWorld(folder)
+      world.clock.nowMs = nowMs
+      const { size } = world.ledger
+      const proofs = proofsOf(world)
+      await expectVerified(world)
+      await world.retain(policy)
+      expect(proofsOf(world, size)).toEqual(proofs)
+      const { droppedPayloads, droppedSideRecords } = await expectVerified(world)
+      expect({ droppedPayloads, droppedSideRecords }).toEqual({ droppedPayloads: 12, droppedSideRecords: 3 })
+      expect(await notesOf(world)).toEqual([])
+      await close(world)
+    }
+  },
+)

@@ -1,0 +1,92 @@
+/** Ledgers that are sealed and whose old parts are dropped, and what must not change by that. */
+import { expect, onTestFinished } from 'vitest'
+import { type Verification, verifyLedger } from '../../src/audit/verify.ts'
+import { findLiveToken } from '../../src/authorization-server/introspect.ts'
+import { type Retained, Retainer, type RetentionPolicy } from '../../src/authorization-server/retain.ts'
+import { proveConsistency, proveInclusion, rootOfSize } from '../../src/ledger/reader.ts'
+import { serverText } from '../../src/oauth/administration.ts'
+import { type EventOf, streamOf } from '../../src/oauth/events.ts'
+import { LifetimeFollower } from '../../src/projections/lifetime-follower.ts'
+import { ed25519PrivateKey, ed25519PublicKeyBytes } from '../../src/tree/ed25519.ts'
+import { administratorAddress, serverAddress, signAs } from './authorization.ts'
+import { temporaryFolder } from './ledger.ts'
+import type { Holdings } from './random-requests.ts'
+import { openSealedWorld, placesIn, type SealedWorld } from './sealing.ts'
+
+export interface RetainingWorld extends SealedWorld {
+  retainer: Retainer
+  lifetimes: LifetimeFollower
+  /** Seals what is old enough, then drops what the policy lets go. */
+  retain(policy: Partial<RetentionPolicy>, isDry?: boolean): Promise<Retained>
+}
+
+export async function openRetainingWorld(folder = temporaryFolder()): Promise<RetainingWorld> {
+  const world = await openSealedWorld(folder)
+  const { context, storage, sealer, ledger, clock } = world
+  const lifetimes = new LifetimeFollower(ledger, {
+    onError: (error) => {
+      throw error
+    },
+  })
+  onTestFinished(() => lifetimes.stop())
+  const retainer = new Retainer({ context, storage, sealer, eventsAtOnce: 16 })
+  if (ledger.size === 0)
+    await ledger.append(streamOf.server(serverAddress), 0, [opened(context.settings.origin)], clock.nowMs)
+  return {
+    ...world,
+    retainer,
+    lifetimes,
+    async retain({ payloadsSeconds = 0, sideRecordsSeconds = 0 }, isDry = false) {
+      await lifetimes.run()
+      if (payloadsSeconds > 0 && !isDry) await sealer.run(clock.nowMs - payloadsSeconds * 1000)
+      return retainer.run({ payloadsSeconds, sideRecordsSeconds }, { isDry })
+    },
+  }
+}
+
+function opened(origin: string): EventOf<'server.opened'> {
+  const checkpointKey = ed25519PublicKeyBytes(ed25519PrivateKey(Buffer.alloc(32, 7))).toString('base64url')
+  const unsigned = { origin, administratorAddress, serverAddress, checkpointKey, signature: '' }
+  const event: EventOf<'server.opened'> = { type: 'server.opened', ...unsigned }
+  return { ...event, signature: signAs(serverAddress, serverText(event)) }
+}
+
+/** Verifies all of it, but for one session that the tests' browsers say they have. */
+export async function verifyWorld({ storage, folder }: SealedWorld): Promise<Verification> {
+  const result = await verifyLedger(storage, {
+    verifyMessage: (address, text, signature) => signature === signAs(address, text),
+    rows: true,
+    mostFaults: 10_000,
+    segments: {
+      folder: placesIn(folder).segments,
+      list: async () => storage.segments.list.map(({ registration }) => registration),
+    },
+  })
+  const faults = result.faults.filter(
+    ({ detail }) => !detail.endsWith('session:browser, which was not there'),
+  )
+  return { ...result, faults, ok: faults.length === 0 }
+}
+
+/** Roots of all sizes, and a proof for each event and between some sizes. */
+export function proofsOf({ ledger, storage }: SealedWorld, size = ledger.size): string[] {
+  const hex = (hashes: readonly Buffer[]) => hashes.map((hash) => hash.toString('hex')).join(' ')
+  const proofs: string[] = []
+  for (let at = 0; at < size; at++) {
+    proofs.push(hex([rootOfSize(storage, at + 1)]), hex(proveInclusion(storage, at, size)))
+    if (at % 7 === 1) proofs.push(hex(proveConsistency(storage, at, size)))
+  }
+  return proofs
+}
+
+/** What introspection says of each token. */
+export const livenessOf = ({ context }: SealedWorld, { access, refresh }: Holdings) =>
+  Promise.all([...access, ...refresh].map((token) => findLiveToken(context, token)))
+
+export async function expectVerified(world: RetainingWorld): Promise<Verification> {
+  await world.lifetimes.run()
+  const verification = await verifyWorld(world)
+  expect(verification.faults).toEqual([])
+  expect(verification.unchecked).toEqual([])
+  return verification
+}
