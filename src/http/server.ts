@@ -1,6 +1,11 @@
 /** The HTTP server: two scopes of routes, one for programs (JSON) and one for people (pages). */
 import formbody from '@fastify/formbody'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
 import type { AuthorizationContext } from '../authorization-server/context.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import { type PageSettings, registerPages, transportSecuritySeconds } from './html-pages.ts'
@@ -24,6 +29,7 @@ import { type ReceiptSource, receiptsRoute } from './routes/receipts.ts'
 import { registerRoutes } from './routes/register.ts'
 import { revocationRoute } from './routes/revocation.ts'
 import { tokenRoute } from './routes/token.ts'
+import { nothingHere, unknownAddressRoutes } from './routes/unknown-address.ts'
 import { userinfoRoute } from './routes/userinfo.ts'
 import { welcomeRoute } from './routes/welcome.ts'
 import { SessionCookie } from './session-cookie.ts'
@@ -119,13 +125,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await app.register(formbody, { bodyLimit: bodyLimitBytes })
   const methodsOf = new Map<string, string[]>()
   app.addHook('onRoute', ({ url, method }) => {
-    methodsOf.set(url, [...(methodsOf.get(url) ?? []), method].flat())
+    // What stands for many addresses is none itself.
+    if (!url.endsWith('*')) methodsOf.set(url, [...(methodsOf.get(url) ?? []), method].flat())
   })
+  const methodsAt = ({ url }: FastifyRequest) => methodsOf.get(url.split('?', 1)[0]!)
   app.setNotFoundHandler((request, reply) => {
-    const methods = methodsOf.get(request.url.split('?', 1)[0]!)
+    const methods = methodsAt(request)
     asData(reply)
-    if (!methods)
-      return sendError(reply, new OAuthError('invalid_request', 'there is nothing at this address', 404))
+    if (!methods) return sendError(reply, nothingHere())
     // RFC 9110 section 15.5.6: 405 names the methods that there are.
     reply.header('allow', methods.join(', '))
     return sendError(reply, new OAuthError('invalid_request', 'this method is not for this address', 405))
@@ -163,6 +170,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     deviceRoute(people, context, cookie)
     endSessionRoute(people, context, cookie)
     welcomeRoute(people, context, cookie)
+    unknownAddressRoutes(people, (request) => methodsAt(request) !== undefined)
   })
   return app
 }

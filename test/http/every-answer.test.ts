@@ -8,7 +8,12 @@ const form = { 'content-type': 'application/x-www-form-urlencoded' }
 
 const asked: Readonly<Record<string, [status: number, InjectOptions]>> = {
   'an address that is not there': [404, { url: '/nothing' }],
-  'the root': [404, { url: '/' }],
+  'an address that is not there, to a browser': [404, { url: '/nothing', headers: { accept: 'text/html' } }],
+  'a browser at an address for programs': [
+    405,
+    { url: '/oauth/introspect', headers: { accept: 'text/html' } },
+  ],
+  'the root': [302, { url: '/' }],
   'a path with a traversal': [404, { url: '/assets/../../etc/passwd' }],
   'a path with an encoded traversal': [404, { url: '/ledger/tile/..%2f..%2fdata%2fkeys' }],
   'a percent sign that encodes nothing': [400, { url: '/oauth/%' }],

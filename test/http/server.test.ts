@@ -68,7 +68,6 @@ describe('methods', () => {
 
 describe('addresses that are not there', () => {
   test.each([
-    '/',
     '/oauth',
     '/oauth/token/',
     '/oauth//token',
@@ -84,6 +83,24 @@ describe('addresses that are not there', () => {
     expect([404, 400]).toContain(response.statusCode)
     expect(response.json().error).toBe('invalid_request')
     expect(Object.keys(response.json())).toEqual(['error', 'error_description'])
+  })
+})
+
+describe('a browser', () => {
+  const headers = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8', 'accept-language': 'ko' }
+
+  test('gets a page where nothing is', async () => {
+    const response = await routes.http.inject({ url: '/admin/no-such-page?token=abc', headers })
+    expect(response.statusCode).toBe(404)
+    expect(response.headers['content-type']).toBe('text/html; charset=utf-8')
+    expect(response.headers['content-security-policy']).toMatch("default-src 'none'")
+    expect(response.body).toMatch('<html lang="ko"')
+    expect(response.body).not.toMatch('abc')
+  })
+
+  test('is led from the bare address to where it can log in', async () => {
+    const response = await routes.http.inject({ url: '/', headers })
+    expect([response.statusCode, response.headers.location]).toEqual([302, '/welcome.html'])
   })
 })
 
