@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
 import { writeBackup } from '../src/audit/backup.ts'
@@ -50,7 +51,11 @@ export interface AuditFigures {
 
 export interface AuditReport {
   events: number
+  /** Cores that threads may use. */
+  cores: number
   referencePerSecond: number
+  /** Of reading and hashing a record, as `processorMicros`. */
+  referenceMicros: number
   jobs: AuditFigures[]
 }
 
@@ -79,23 +84,25 @@ export async function benchAudit(
     jobs.map((job) => [job, { perSecond: [], micros: [], ratios: [] }]),
   )
   const references: number[] = []
+  const referenceMicros: number[] = []
   for (let round = 1; round <= roundCount; round++)
     for (const job of jobs) {
       progress.update(`round ${round} of ${roundCount}: ${job}`)
-      const reference = events / (await seconds(() => readAndHash(paths.ledger)))
+      const { perSecond: reference, micros } = await measure(events, () => readAndHash(paths.ledger))
       references.push(reference)
+      referenceMicros.push(micros)
       if (job === 'the same, rows lost') await loseRows(paths.ledger)
-      const before = process.cpuUsage()
-      const perSecond = events / (await seconds(runs[job]))
-      const { user, system } = process.cpuUsage(before)
+      const taken = await measure(events, runs[job])
       const of = measured.get(job)!
-      of.perSecond.push(perSecond)
-      of.micros.push((user + system) / events)
-      of.ratios.push(perSecond / reference)
+      of.perSecond.push(taken.perSecond)
+      of.micros.push(taken.micros)
+      of.ratios.push(taken.perSecond / reference)
     }
   return {
     events,
+    cores: availableParallelism(),
     referencePerSecond: Math.round(median(references)),
+    referenceMicros: median(referenceMicros),
     jobs: [...measured].map(([job, { perSecond, micros, ratios }]) => ({
       job,
       eventsPerSecond: Math.round(median(perSecond)),
@@ -106,10 +113,16 @@ export async function benchAudit(
   }
 }
 
-async function seconds(run: () => Promise<unknown>): Promise<number> {
+async function measure(
+  events: number,
+  run: () => Promise<unknown>,
+): Promise<{ perSecond: number; micros: number }> {
+  const before = process.cpuUsage()
   const startMs = performance.now()
   await run()
-  return (performance.now() - startMs) / 1000
+  const seconds = (performance.now() - startMs) / 1000
+  const { user, system } = process.cpuUsage(before)
+  return { perSecond: events / seconds, micros: (user + system) / events }
 }
 
 async function readAndHash(directory: string): Promise<void> {
@@ -191,7 +204,13 @@ async function backUp(directory: string, target: string): Promise<void> {
   }
 }
 
-export const auditTable = ({ events, referencePerSecond, jobs: figures }: AuditReport): string =>
+export const auditTable = ({
+  events,
+  cores,
+  referencePerSecond,
+  referenceMicros,
+  jobs: figures,
+}: AuditReport): string =>
   [
     listTable(
       ['job', 'events/s', 'processor us', 'ratio', 'from to'],
@@ -204,5 +223,5 @@ export const auditTable = ({ events, referencePerSecond, jobs: figures }: AuditR
       ]),
     ),
     '',
-    `${events.toLocaleString('en-US')} events. Beside it: reading and hashing the records alone, ${referencePerSecond.toLocaleString('en-US')} a second.`,
+    `${events.toLocaleString('en-US')} events. Beside it: reading and hashing the records alone, ${referencePerSecond.toLocaleString('en-US')} a second and ${referenceMicros.toFixed(1)} processor us each. ${cores} cores.`,
   ].join('\n')

@@ -11,7 +11,7 @@ import {
   isEnrolment,
   serverText,
 } from '../oauth/administration.ts'
-import type { Event, EventOf, Recorded } from '../oauth/events.ts'
+import { type Event, type EventOf, eventLayouts, type Recorded } from '../oauth/events.ts'
 import { openCheckpoint } from '../tree/checkpoint.ts'
 import { ed25519PublicKey } from '../tree/ed25519.ts'
 import { TreeError } from '../tree/errors.ts'
@@ -63,7 +63,14 @@ export const knownThrough = (
 
 /** Whether what the event is worth depends on who had which keys when it was appended. */
 export const isJudgedInOrder = (event: Event): boolean =>
-  event.type === 'server.opened' || isAdministration(event) || isEnrolment(event)
+  typesInOrder.has(event.type) || (event.type === 'grant.revoked' && isAdministration(event))
+
+const typesInOrder: ReadonlySet<string> = new Set(
+  Object.keys(eventLayouts).filter((type) => {
+    const event = { type } as Event
+    return type === 'server.opened' || isAdministration(event) || isEnrolment(event)
+  }),
+)
 
 export class Authority {
   readonly #verifyMessage: VerifyMessage

@@ -2,7 +2,6 @@
  * The state of each stream before an event, in bounded memory: recent streams are kept, others folded again
  * from their own records, which stand before the event and have been verified already.
  */
-import QuickLRU from 'quick-lru'
 import { decodePosition, eventKey, sideKey, streamKey } from '../ledger/layout.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
@@ -11,6 +10,7 @@ import type { Recorded } from '../oauth/events.ts'
 import { evolveLoaded, kindOfStream, type Loaded } from '../projections/rows.ts'
 import type { States, StreamKind } from '../projections/state-codec.ts'
 import type { Reference } from './laws.ts'
+import { Recent } from './recent.ts'
 
 type AnyState = Loaded<States[StreamKind]>
 
@@ -19,8 +19,9 @@ export const unknownState = 'unknown'
 export type StateBefore = AnyState | typeof unknownState
 
 export const noEvents: AnyState = { state: undefined, version: 0 }
+/** And up to as many again. */
 const keptStreams = 20_000
-const keptReferences = 100_000
+const keptReferences = 50_000
 const saltBytes = 32
 
 interface KeptStream {
@@ -31,21 +32,36 @@ interface KeptStream {
 const stateAfter = ({ before, last }: KeptStream): StateBefore =>
   before === unknownState ? before : evolveLoaded(kindOfStream(last.stream), before, last)
 
-const nameOf = ({ stream, version }: Reference): string => `${stream}\0${version}`
+/** Nearly all that is referred to begins its stream. */
+const nameOf = ({ stream, version }: Reference): string => (version === 0 ? stream : `${stream}\0${version}`)
 
 /** Nothing but a revocation can follow on a token that cannot be refreshed, nothing at all on the end of a grant. */
 export const mayGoOn = ({ event }: Recorded): boolean =>
   event.type === 'token.issued' ? event.refreshTokenHash !== null : event.type !== 'grant.revoked'
 
+interface StatesOptions {
+  isDamaged: (position: number) => boolean
+  isIndexRight: boolean
+}
+
 export class StreamStates {
   readonly #reader: StorageReader
   readonly #isDamaged: (position: number) => boolean
-  readonly #kept = new QuickLRU<string, KeptStream>({ maxSize: keptStreams })
-  readonly #references = new QuickLRU<string, number>({ maxSize: keptReferences })
+  readonly #isIndexRight: boolean
+  readonly #kept = new Recent<KeptStream>(keptStreams)
+  readonly #references = new Recent<number>(keptReferences)
 
-  constructor(reader: StorageReader, isDamaged: (position: number) => boolean = () => false) {
+  /**
+   * @param isIndexRight whether the index can be taken to name what was gone through: it is compared as a whole, and
+   * nothing is said about events where it is wrong
+   */
+  constructor(
+    reader: StorageReader,
+    { isDamaged = () => false, isIndexRight = false }: Partial<StatesOptions> = {},
+  ) {
     this.#reader = reader
     this.#isDamaged = isDamaged
+    this.#isIndexRight = isIndexRight
   }
 
   /** The state that the event was appended to; a promise only where it is not in memory. */
@@ -64,6 +80,9 @@ export class StreamStates {
   evolve(before: StateBefore, last: Recorded): void {
     if (mayGoOn(last)) this.#kept.set(last.stream, { before, last })
     else if (last.version > 0) this.#kept.delete(last.stream)
+    // The code that follows on a session names it.
+    if (this.#isIndexRight && last.event.type === 'session.started')
+      this.#references.set(last.stream, last.position)
   }
 
   /** Whether the index knows the event that is referred to, and before this position. */

@@ -65,7 +65,7 @@ export async function checkStretch(
   let isLeftOut = false
   const records = new RecordCheck(faults, {
     index: sums,
-    states: new StreamStates(reader),
+    states: new StreamStates(reader, { isIndexRight: true }),
     drops,
     isLeftOut: ({ position, event }) => {
       isLeftOut = position === 0 || isJudgedInOrder(event)

@@ -86,7 +86,7 @@ export class Verifier {
     const isDamaged = (position: number) => this.#damaged.has(position) || position >= this.#end
     const index = new IndexCheck(this.#reader, this.#faults, this.#size, isDamaged, drops)
     const rows = this.#options.rows ? new RowCheck(this.#reader) : undefined
-    const states = new StreamStates(this.#reader, isDamaged)
+    const states = new StreamStates(this.#reader, { isDamaged })
     this.#records = new RecordCheck(this.#faults, { index, states, drops, authority, erasures, rows })
     await this.#takeBlocks(0)
     await this.#checkBeyond()
@@ -98,7 +98,7 @@ export class Verifier {
   /** @returns whether everything holds; what does not, `runInOrder` tells */
   async runInParts(parts: LogParts): Promise<boolean> {
     const { authority, erasures, drops } = this.#ofWholeLog
-    const states = new StreamStates(this.#reader)
+    const states = new StreamStates(this.#reader, { isIndexRight: true })
     this.#records = new RecordCheck(this.#faults, { index: parts.sums, states, drops, authority, erasures })
     for await (const stretch of parts.stretches())
       if (!stretch || !(await this.#takeStretch(stretch))) return false

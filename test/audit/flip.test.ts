@@ -80,4 +80,4 @@ test('every byte of every record of a short log', async () => {
     }
   }
   expect(await verifyLedger(storage, options)).toMatchObject({ ok: true })
-})
+}, 300_000)

@@ -35,6 +35,7 @@ import {
   options,
   rebuildTree,
   refreshed,
+  revoked,
   type SampleLedger,
   startMs,
   tamper,
@@ -45,7 +46,8 @@ import {
 type Db = Level<Buffer, Buffer>
 
 const grantCount = 200
-const size = lifeEvents + grantCount * 6
+const orderedCount = 3
+const size = lifeEvents + grantCount * 6 + orderedCount * 5
 let original: string
 
 const hash = (name: string) => clientToken(name).accessTokenHash
@@ -66,8 +68,32 @@ async function liveLong(log: SampleLedger): Promise<void> {
   await append(3, (i) => [
     { ...refreshed, accessTokenHash: hash(`at2 ${i}`), refreshTokenHash: hash(`rt2 ${i}`) },
   ])
+  await orderRotations(log)
   await log.issueToClient(grantCount, 'more')
   await log.checkpoints.sign()
+}
+
+/** What the administrator signs, and what does not need that, in turn in one stream. */
+async function orderRotations(log: SampleLedger): Promise<void> {
+  for (let i = 0; i < orderedCount; i++) {
+    const grant = streamOf.grant(`long-${i}`)
+    for (const [version, from, to] of [
+      [4, 'rt2', 'rt3'],
+      [6, 'rt3', 'rt4'],
+    ] as const) {
+      const order: Event = {
+        type: 'rotation.ordered',
+        refreshTokenHash: hash(`${from} ${i}`),
+        signedAtSeconds: startMs / 1000,
+        signature: '',
+      }
+      await log.administer(order, grant, version)
+      const rotation = { accessTokenHash: hash(`at ${to} ${i}`), refreshTokenHash: hash(`${to} ${i}`) }
+      await log.append(grant, version + 1, [{ ...refreshed, ...rotation }])
+    }
+    const end: Event = { ...revoked, reason: 'administrator', signedAtSeconds: startMs / 1000, signature: '' }
+    await log.administer(end, grant, 8)
+  }
 }
 
 beforeAll(async () => {
