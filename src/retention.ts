@@ -2,7 +2,8 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { ControlError } from './admin/connection.ts'
 import { repeat } from './anchor/loop.ts'
-import type { Retained, Retainer, RetentionPolicy } from './authorization-server/retain.ts'
+import type { Retainer, RetentionPolicy } from './authorization-server/retain.ts'
+import type { Retained } from './authorization-server/retention-pass.ts'
 import type { Settings } from './config/settings.ts'
 import type { Sealer } from './ledger/segments/sealer.ts'
 

@@ -7,7 +7,7 @@ import type { AuthorizationContext } from '../authorization-server/context.ts'
 import type { FailureView, ProverKind } from '../authorization-server/failure-limits.ts'
 import { ownerOf } from '../authorization-server/owner.ts'
 import { presentedHash } from '../authorization-server/presented-token.ts'
-import type { Retained, RetentionProgress } from '../authorization-server/retain.ts'
+import type { Retained, RetentionProgress } from '../authorization-server/retention-pass.ts'
 import {
   type OrderedRotation,
   rotateAsAdministrator,
