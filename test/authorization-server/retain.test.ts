@@ -74,7 +74,12 @@ test('law: roots, proofs and live answers stay, what is left verifies, and a dry
       }
       // Later than anything could last: nothing is left that waits for the time at which it would have ended by itself.
       world.clock.nowMs += 10 ** 8
-      dropped += await retainAndCompare(world, holdings, { payloadsSeconds: 60, sideRecordsSeconds: 1 }, 'all')
+      dropped += await retainAndCompare(
+        world,
+        holdings,
+        { payloadsSeconds: 60, sideRecordsSeconds: 1 },
+        'all',
+      )
       const verified = await expectVerified(world)
       world = await reopened(world)
       expect(await expectVerified(world)).toEqual(verified)

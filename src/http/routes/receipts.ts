@@ -1,8 +1,8 @@
 /**
  * Receipts over HTTP. `POST /ledger/receipts`: of a token, for its own client; the token comes in the body, never in
  * an address, which would stand in logs; it need not be live. `GET /ledger/receipts/<hash>`: the same by the token's
- * hash, of a JWT that of its `jti`, which is no secret; `GET /ledger/receipts/<position>`: of any event. The administrator may ask for both, with
- * a signed request.
+ * hash, of a JWT that of its `jti`, which is no secret; `GET /ledger/receipts/<position>`: of any event. The
+ * administrator may ask for both, with a signed request.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { AuthorizationContext } from '../../authorization-server/context.ts'
