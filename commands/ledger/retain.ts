@@ -27,9 +27,12 @@ What was dropped cannot be brought back. An event says which positions went; the
     const isDry = flags['dry-run']
     return this.withConnection(flags, async ({ operations }) => {
       const progress = progressLine(process.stderr, this.errorAppearance.interactive)
-      const timer = setInterval(async () => {
-        const { looked, total } = await operations.retention({})
-        progress.update(`looked at ${looked} of ${total} events`)
+      // Where the server cannot be asked any more, the run itself says so.
+      const timer = setInterval(() => {
+        operations.retention({}).then(
+          ({ looked, total }) => progress.update(`looked at ${looked} of ${total} events`),
+          () => {},
+        )
       }, progressEveryMs)
       try {
         const retained = await operations.retain({ isDry })

@@ -49,10 +49,12 @@ const order = [
   'audit verify',
   'audit witness',
   'ledger seal',
+  'ledger retain',
   'ledger backup',
   'user password',
   'user erase',
   'server configure',
+  'completion',
 ]
 
 const callback = 'https://app.example/callback'
@@ -101,6 +103,7 @@ const outcomes: Record<string, RegExp> = {
   'audit verify': /nothing missing, nothing altered|"ok": true/,
   'audit witness': /first seen with|nothing new|which begin with|"outcome"/,
   'ledger seal': /^Sealed: /,
+  'ledger retain': /^Would drop: 0 records|"payloads": 0/,
   'ledger backup': /^Backup written: /,
   'user password': /^Password changed: alice\n$/,
   'user erase': /^User erased: /,
@@ -132,12 +135,13 @@ describe.each(['README.md', 'docs/operating.md'])('%s: from nothing to a running
   })
 })
 
+const settings = { SIGNON_REGISTRATION_MODE: 'open', SIGNON_LEDGER_KEEP_PAYLOADS: '31536000' }
 let server: TestServer
 let folder: string
 let subject = ''
 
 beforeAll(async () => {
-  server = await startServer({ environment: { SIGNON_REGISTRATION_MODE: 'open' } })
+  server = await startServer({ environment: settings })
   folder = temporaryFolder()
   const files: Record<string, string> = {
     'admin.key': server.administrator.wif,
@@ -153,13 +157,13 @@ beforeAll(async () => {
 
 /** Runs a command line in the folder of the files that it names. */
 function shell(line: string): Running {
-  return start('sh', ['-c', `cd '${folder}' && ${line}`], {
+  return start('bash', ['-c', `cd '${folder}' && ${line}`], {
     PATH: [join(root, 'bin'), process.env.PATH].join(delimiter),
     HOME: server.home,
     COINSTACK_SIGNON_HOME: server.home,
     SIGNON_SERVER_PORT: '0',
     NODE_PORT: '0',
-    SIGNON_REGISTRATION_MODE: 'open',
+    ...settings,
   })
 }
 

@@ -131,8 +131,12 @@ describe('bad input gets one line and changes nothing', () => {
     { words: ['token', 'remove', ...key, 'no token'], says: 'The token not found.' },
     {
       words: ['token', 'check', '--endpoint', 'http://127.0.0.1:1', 'x'],
-      says: /must be provided when using --endpoint: --client, --secret/,
+      says: /must be provided when using --endpoint: --client/,
       exitCode: 2,
+    },
+    {
+      words: ['token', 'check', '--endpoint', 'http://127.0.0.1:1', '--client', 'c', 'x'],
+      says: '--endpoint needs --secret-file',
     },
     {
       words: ['coin', 'recharge', ...key, 'much'],
