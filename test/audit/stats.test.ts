@@ -28,6 +28,7 @@ test('of a ledger with a life in it', async () => {
     rate: { events: 4, perSecond: 1 },
     checkpoints: { count: 2, lastSize: lifeEvents },
     anchors: { confirmed: 0, pending: 0, anchoredSize: 0 },
+    dropped: { payloads: 0, streams: 0, sideRecords: 0 },
     types: {
       'server.opened': 1,
       'client.registered': 1,

@@ -61,7 +61,7 @@ describe('the node stops for a while', () => {
     const { stdout, exitCode } = await server.cli(['server', 'check', '--profile', 'test'])
     expect(exitCode).toBe(0)
     expect(stdout).toMatch(
-      /^Server is running\nAnchors: \d+ confirmed, \d+ pending, 10 events behind, node unreachable\n$/,
+      /^Server is running\nAnchors: \d+ confirmed, \d+ pending, 10 events behind, node unreachable\nSessions ended: none; logouts told: none\nGrants ended: none; pauses: none\n$/,
     )
     const monitor = JSON.parse((await server.cli(['server', 'monitor', '--json'])).stdout)
     expect(monitor.anchors).toMatchObject({ lagEvents: 10 })
