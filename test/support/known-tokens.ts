@@ -36,6 +36,7 @@ export class KnownTokens {
   readonly #browser = new FormBrowser((url) => url.href.startsWith(redirectUri))
   readonly #families: TokenAnswer[] = []
   readonly #random: Random
+  #lastSignOn: Promise<void> = Promise.resolve()
 
   constructor(random: Random) {
     this.#random = random
@@ -70,7 +71,14 @@ export class KnownTokens {
     this.tokens.set(access_token, 'live')
   }
 
-  async #signOn(url: string): Promise<void> {
+  /** One after the other: pages that a browser without a cookie asks for at once each bring their own, and one stays. */
+  #signOn(url: string): Promise<void> {
+    const signedOn = this.#lastSignOn.then(() => this.#signOnAlone(url))
+    this.#lastSignOn = signedOn.catch(() => {})
+    return signedOn
+  }
+
+  async #signOnAlone(url: string): Promise<void> {
     const request = new URL('/oauth/authorize', url)
     request.search = new URLSearchParams({
       response_type: 'code',
