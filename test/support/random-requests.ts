@@ -259,8 +259,9 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
         pick % 2 === 0
           ? { type: 'logout.delivered', clientId }
           : { type: 'logout.failed', clientId, attempts: 8 }
-      if (stream !== undefined)
-        await decideAndAppend(context, 'session', stream, () => ({ events: [outcome], answer: undefined }))
+      // As the server: a session that retention has dropped begins no new stream.
+      const decide = (state: unknown) => ({ events: state ? [outcome] : [], answer: undefined })
+      if (stream !== undefined) await decideAndAppend(context, 'session', stream, decide)
       return
     }
     case 'rotate keys':
