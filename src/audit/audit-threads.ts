@@ -124,7 +124,7 @@ export function serveAudit(
 ): void {
   const closing = new AbortController()
   const reader = Promise.resolve().then(open)
-  const work = reader.then((opened) => new OwnWork(opened, sumKey, closing.signal))
+  const work = reader.then((opened) => new OwnWork(opened, sumKey, { closing: closing.signal }))
   let last: Promise<unknown> = work.catch(() => {})
   port.on('message', (task: Task) => {
     if (task.kind === 'close') {

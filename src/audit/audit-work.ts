@@ -31,13 +31,21 @@ export class OwnWork implements AuditWork {
   readonly #sumKey: HalfSipKey
   readonly #sums: IndexSums
   readonly #closing: AbortSignal | undefined
-  #drops: Promise<Drops> | undefined
+  #drops: Drops | Promise<Drops> | undefined
 
-  /** @param closing whether nothing that is asked for matters any more */
-  constructor(reader: StorageReader, sumKey: HalfSipKey, closing?: AbortSignal) {
+  /**
+   * @param closing whether nothing that is asked for matters any more
+   * @param drops where they have been read
+   */
+  constructor(
+    reader: StorageReader,
+    sumKey: HalfSipKey,
+    { closing, drops }: { closing?: AbortSignal; drops?: Drops } = {},
+  ) {
     this.#reader = reader
     this.#sumKey = sumKey
     this.#closing = closing
+    this.#drops = drops
     this.#sums = new IndexSums(sumKey)
   }
 
@@ -63,7 +71,7 @@ export class OwnWork implements AuditWork {
 
   async close(): Promise<void> {}
 
-  #readDrops(): Promise<Drops> {
+  #readDrops(): Drops | Promise<Drops> {
     this.#drops ??= Drops.read(this.#reader)
     return this.#drops
   }

@@ -9,6 +9,8 @@
 export type HalfSipKey = readonly [number, number]
 
 /**
+ * The rounds stand in it twice: a function of their own could give back four words only by way of memory.
+ *
  * @param words the message in the byte order of the machine, with room for one word more
  * @param length of the message in bytes
  * @param into gets the 64 bits as two words

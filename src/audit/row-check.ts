@@ -7,21 +7,14 @@
 import { rangeOf } from '../ledger/layout.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import type { Recorded } from '../oauth/events.ts'
-import {
-  evolveLoaded,
-  kindOfStream,
-  projectIndexRows,
-  sessionOfExpiryRow,
-  stateRow,
-  stateRowKey,
-} from '../projections/rows.ts'
+import { projectIndexRows, sessionOfExpiryRow, stateRow, stateRowKey } from '../projections/rows.ts'
 import { bucketOf } from './entry-comparison.ts'
 import type { Faults } from './fault.ts'
 import { RecentStates } from './recent-states.ts'
 import { RowComparison } from './row-comparison.ts'
 import { foldStates } from './state-fold.ts'
 import { addStoredRows, rowPrefixBytes } from './stored-rows.ts'
-import { mayGoOn, type StateBefore, StreamStates, unknownState } from './stream-states.ts'
+import { type StateBefore, StreamStates, unknownState } from './stream-states.ts'
 
 export class RowCheck {
   readonly #reader: StorageReader
@@ -40,12 +33,7 @@ export class RowCheck {
     const { stream, version } = recorded
     if (version > 0 && !this.#states.get(stream)) this.#comparison.takeBack(stream, before)
     this.#comparison.event(recorded, before)
-    const after = evolveLoaded(kindOfStream(stream), before, recorded)
-    if (mayGoOn(recorded)) this.#states.set(stream, after)
-    else {
-      if (version > 0) this.#states.delete(stream)
-      this.#comparison.leave(stream, after)
-    }
+    this.#states.evolve(before, recorded)
   }
 
   /** Compares with the stored rows, which must be those of just these events. */

@@ -8,11 +8,11 @@ import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
 import type { Recorded } from '../oauth/events.ts'
-import { type AnyLoaded, evolveLoaded, kindOfStream } from '../projections/rows.ts'
+import type { AnyLoaded } from '../projections/rows.ts'
 import { Drops } from './drops.ts'
 import { EntryCursor, valueListsOf } from './entry-cursor.ts'
 import { RecentStates } from './recent-states.ts'
-import { mayGoOn, noEvents, type StateBefore, unknownState } from './stream-states.ts'
+import { noEvents, type StateBefore, unknownState } from './stream-states.ts'
 
 export interface StateFold {
   /** An event, in the order of the log, and the state that it was appended to. */
@@ -51,12 +51,7 @@ export async function foldStates(
       const before = known?.version === version ? known : await fold.recall(stream, version)
       if (before === unknownState) continue
       fold.event?.(recorded, before)
-      const after = evolveLoaded(kindOfStream(stream), before, recorded)
-      if (mayGoOn(recorded)) states.set(stream, after)
-      else {
-        if (version > 0) states.delete(stream)
-        fold.leave(stream, after)
-      }
+      states.evolve(before, recorded)
     }
     done += events.length
     await fold.pause?.()

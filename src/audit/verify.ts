@@ -52,7 +52,7 @@ async function verifyInParts(log: OpenedLog, options: VerifyOptions): Promise<Ve
   const work =
     threads && log.size >= threads.leastEvents
       ? new AuditThreads(threads, sumKey)
-      : new OwnWork(log.reader, sumKey)
+      : new OwnWork(log.reader, sumKey, { drops: log.drops })
   const verifier = new Verifier(log, options, new Faults(1))
   try {
     const parts = new LogParts(log.reader, log.size, work, sumKey)
