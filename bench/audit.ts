@@ -62,12 +62,17 @@ export interface AuditReport {
 export async function benchAudit(
   folder: string,
   eventCount: number,
+  rotating: number | undefined,
   progress: Progress,
 ): Promise<AuditReport> {
   mkdirSync(folder, { recursive: true })
   const home = await configureHome(folder)
-  const { events } = await makeLog(folder, home, eventCount, (done) =>
-    progress.update(`making the log: ${done} of ${eventCount} events`),
+  const { events } = await makeLog(
+    folder,
+    home,
+    eventCount,
+    (done) => progress.update(`making the log: ${done} of ${eventCount} events`),
+    { rotating },
   )
   const paths = homePaths(folder)
   const runs: Record<Job, () => Promise<unknown>> = {

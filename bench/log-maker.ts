@@ -39,6 +39,8 @@ export interface LogOptions {
   refreshSeconds?: number
   /** Of the access tokens of the bench's own client, which are asked for at the end. */
   ownSeconds?: number
+  /** After so many sign-ons nothing happens but that their tokens are refreshed, in turn. */
+  rotating?: number | undefined
 }
 
 /** @param onProgress is told how many events there are */
@@ -51,6 +53,7 @@ export async function makeLog(
     days = defaultDays,
     refreshSeconds = 30 * daySeconds,
     ownSeconds = 2 * days * daySeconds,
+    rotating,
   }: LogOptions = {},
 ): Promise<MadeLog> {
   const startedMs = performance.now()
@@ -65,7 +68,7 @@ export async function makeLog(
   const core = await openCore(loaded, paths, loaded.settings.server.issuer, now)
   const { ledger } = core.context
   try {
-    const made = new Life(ledger, clients, users, { refreshSeconds, ownSeconds })
+    const made = new Life(ledger, clients, users, { refreshSeconds, ownSeconds, rotating })
     const first = ledger.size
     let signedAt = 0
     const appender = async () => {
@@ -115,6 +118,14 @@ async function register(
   return { clients, users }
 }
 
+type LifeOptions = Pick<LogOptions, 'rotating'> & { refreshSeconds: number; ownSeconds: number }
+
+interface RotatedGrant {
+  stream: string
+  /** The next event's. */
+  version: number
+}
+
 /** What happens, in turn: of ten events four are tokens of clients for themselves, six are of a sign-on. */
 class Life {
   /** Appended, or on their way. */
@@ -123,17 +134,18 @@ class Life {
   readonly #ledger: Ledger<Event>
   readonly #clients: readonly string[]
   readonly #users: readonly string[]
-  readonly #seconds: { refreshSeconds: number; ownSeconds: number }
+  readonly #options: LifeOptions
   readonly #issued: string[] = []
+  readonly #rotated: RotatedGrant[] = []
   #turn = 0
 
   constructor(
     ledger: Ledger<Event>,
     clients: readonly string[],
     users: readonly string[],
-    seconds: { refreshSeconds: number; ownSeconds: number },
+    options: LifeOptions,
   ) {
-    this.#seconds = seconds
+    this.#options = options
     this.#ledger = ledger
     this.#clients = clients
     this.#users = users
@@ -147,6 +159,12 @@ class Life {
 
   async next(nowMs: number): Promise<void> {
     const turn = this.#turn++
+    const { rotating } = this.#options
+    if (rotating !== undefined) {
+      if (turn < rotating) this.#rotated.push({ stream: await this.#signOn(nowMs, turn), version: 5 })
+      else await this.#rotate(nowMs, this.#rotated[turn % this.#rotated.length]!)
+      return
+    }
     if (turn % 5 < 4) await this.#issue(nowMs, this.#clients[Math.floor(turn / 5) % this.#clients.length]!)
     else await this.#signOn(nowMs, turn)
   }
@@ -164,13 +182,13 @@ class Life {
       subject: null,
       scopes,
       accessTokenHash: access.hash,
-      accessExpiresAtSeconds: seconds + (clientId === client.id ? this.#seconds.ownSeconds : 3600),
+      accessExpiresAtSeconds: seconds + (clientId === client.id ? this.#options.ownSeconds : 3600),
       refreshTokenHash: null,
       refreshExpiresAtSeconds: null,
     })
   }
 
-  async #signOn(nowMs: number, turn: number): Promise<void> {
+  async #signOn(nowMs: number, turn: number): Promise<string> {
     this.events += 6
     const secrets = this.#secrets
     const seconds = Math.floor(nowMs / 1000)
@@ -201,13 +219,6 @@ class Life {
       codeChallenge: secrets.create('code').hash,
       expiresAtSeconds: seconds + 60,
     })
-    const tokens = () => ({
-      scopes,
-      accessTokenHash: secrets.create('access').hash,
-      accessExpiresAtSeconds: seconds + 3600,
-      refreshTokenHash: secrets.create('refresh').hash,
-      refreshExpiresAtSeconds: seconds + this.#seconds.refreshSeconds,
-    })
     await this.#append(
       stream,
       1,
@@ -219,11 +230,31 @@ class Life {
         clientId,
         clientVersion: 0,
         subject,
-        ...tokens(),
+        ...this.#tokens(nowMs),
       },
     )
     for (const version of [3, 4])
-      await this.#append(stream, version, nowMs, { type: 'token.refreshed', ...tokens() })
+      await this.#append(stream, version, nowMs, { type: 'token.refreshed', ...this.#tokens(nowMs) })
+    return stream
+  }
+
+  async #rotate(nowMs: number, grant: RotatedGrant): Promise<void> {
+    this.events++
+    await this.#append(grant.stream, grant.version++, nowMs, {
+      type: 'token.refreshed',
+      ...this.#tokens(nowMs),
+    })
+  }
+
+  #tokens(nowMs: number) {
+    const seconds = Math.floor(nowMs / 1000)
+    return {
+      scopes,
+      accessTokenHash: this.#secrets.create('access').hash,
+      accessExpiresAtSeconds: seconds + 3600,
+      refreshTokenHash: this.#secrets.create('refresh').hash,
+      refreshExpiresAtSeconds: seconds + this.#options.refreshSeconds,
+    }
   }
 
   #append(stream: string, version: number, nowMs: number, ...events: Event[]): Promise<unknown> {

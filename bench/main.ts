@@ -17,6 +17,8 @@ interface Options {
   seconds: number
   /** Of the log that is made or appended, where not the bench's own number. */
   events: number | undefined
+  /** Of a log of long streams: sign-ons whose tokens are refreshed in turn. */
+  rotating: number | undefined
 }
 
 type Bench = (
@@ -31,8 +33,8 @@ const benches = {
     const report = await benchAppend(folder, events, progress)
     return { report, text: appendTable(report) }
   },
-  audit: async ({ events = 300_000 }, folder, progress) => {
-    const report = await benchAudit(folder, events, progress)
+  audit: async ({ events = 300_000, rotating }, folder, progress) => {
+    const report = await benchAudit(folder, events, rotating, progress)
     return { report, text: auditTable(report) }
   },
   at: async ({ events = 1_000_000 }, folder, progress) => {
@@ -48,12 +50,17 @@ const benches = {
 type BenchName = keyof typeof benches
 const isBench = (name: string): name is BenchName => Object.hasOwn(benches, name)
 
-const usage = `usage: npm run bench -- [${Object.keys(benches).join(' | ')}] [--json FILE] [--seconds N] [--events N]`
+const usage = `usage: npm run bench -- [${Object.keys(benches).join(' | ')}] [--json FILE] [--seconds N] [--events N] [--rotating N]`
 
 /** @throws TypeError */
 function readOptions(): Options {
   const { values, positionals } = parseArgs({
-    options: { json: { type: 'string' }, seconds: { type: 'string' }, events: { type: 'string' } },
+    options: {
+      json: { type: 'string' },
+      seconds: { type: 'string' },
+      events: { type: 'string' },
+      rotating: { type: 'string' },
+    },
     allowPositionals: true,
   })
   const [name = 'http', ...more] = positionals
@@ -63,7 +70,10 @@ function readOptions(): Options {
   const events = values.events === undefined ? undefined : Number(values.events)
   if (events !== undefined && !(Number.isSafeInteger(events) && events >= 5000))
     throw new TypeError('--events: a number from 5000 on is expected')
-  return { name, jsonFile: values.json, seconds, events }
+  const rotating = values.rotating === undefined ? undefined : Number(values.rotating)
+  if (rotating !== undefined && !(Number.isSafeInteger(rotating) && rotating > 0))
+    throw new TypeError('--rotating: a number from 1 on is expected')
+  return { name, jsonFile: values.json, seconds, events, rotating }
 }
 
 async function bench(options: Options, folder: string, disk: string): Promise<void> {

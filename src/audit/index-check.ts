@@ -2,7 +2,16 @@
  * The stream index: each event is named once, under its stream and version, and versions have no gaps. One
  * scan in key order shows gaps; that entries and records are the same set, a comparison in constant memory.
  */
-import { decodePosition, encodePosition, rangeOf, streamKey } from '../ledger/layout.ts'
+import {
+  decodePosition,
+  encodePosition,
+  isIndexEntry,
+  isSameStream,
+  rangeOf,
+  streamKey,
+  streamOfKey,
+  versionOfKey,
+} from '../ledger/layout.ts'
 import { readRecords } from '../ledger/reader.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
@@ -10,7 +19,7 @@ import type { Drops } from './drops.ts'
 import { bucketOf, EntryComparison } from './entry-comparison.ts'
 import { listsOf } from './entry-cursor.ts'
 import type { Faults } from './fault.ts'
-import { isIndexEntry } from './index-scan.ts'
+import { type LateStreams, lateLaws } from './late-events.ts'
 
 interface Gap {
   position: number
@@ -18,7 +27,6 @@ interface Gap {
   detail: string
 }
 
-const versionBytes = 4
 const mostGaps = 1000
 
 export class IndexCheck {
@@ -29,6 +37,8 @@ export class IndexCheck {
   readonly #drops: Drops
   readonly #comparison = new EntryComparison()
   readonly #gaps: Gap[] = []
+  readonly #late: LateStreams
+  #isRight = true
 
   constructor(
     reader: StorageReader,
@@ -42,6 +52,12 @@ export class IndexCheck {
     this.#size = size
     this.#isDamaged = isDamaged
     this.#drops = drops
+    this.#late = lateLaws(reader, faults, { size, isDamaged })
+  }
+
+  /** Whether the records are just what it names; known once it is finished. */
+  get isRight(): boolean {
+    return this.#isRight
   }
 
   /** Takes a record that is in order. */
@@ -60,6 +76,7 @@ export class IndexCheck {
           `position ${newest.position}, behind the end of the log`,
       )
     const differing = this.#comparison.differing()
+    this.#isRight = differing.size === 0 && this.#gaps.length === 0
     // Streams with a fault that explains their gaps.
     const blamed = new Set<string>()
     if (differing.size > 0 && !this.#faults.isFull) await this.#name(differing, blamed)
@@ -72,30 +89,34 @@ export class IndexCheck {
     let newest: { key: Buffer; position: number } | undefined
     let before: { key: Buffer; position: number } | undefined
     for await (const entries of listsOf(this.#reader, rangeOf('stream'))) {
-      for (const [key, value] of entries) {
-        if (!isIndexEntry(key, value)) {
-          this.#faults.add(null, 'index_unexpected', `a malformed entry with the key ${key.toString('hex')}`)
-          continue
-        }
+      const wellFormed = entries.filter(([key, value]) => this.#isEntry(key, value))
+      for (const [key, value] of wellFormed) {
         const position = decodePosition(value)
         this.#checkOrder(key, position, before)
         before = { key, position }
         if (position < this.#size) this.#comparison.found(key, value)
         else if (!newest || position > newest.position) newest = before
       }
+      await this.#late.take(wellFormed)
     }
     return newest
   }
 
+  #isEntry(key: Buffer, value: Buffer): boolean {
+    const isEntry = isIndexEntry(key, value)
+    if (!isEntry)
+      this.#faults.add(null, 'index_unexpected', `a malformed entry with the key ${key.toString('hex')}`)
+    return isEntry
+  }
+
   #checkOrder(key: Buffer, position: number, before?: { key: Buffer; position: number }): void {
-    const at = key.length - versionBytes
-    const version = key.readUInt32BE(at)
-    const isSameStream = before?.key.length === key.length && before.key.compare(key, 0, at, 0, at) === 0
-    const expected = isSameStream ? before.key.readUInt32BE(at) + 1 : 0
-    const isOrdered = !isSameStream || before.position < position
-    if (!isSameStream) this.#checkNotDropped(key, position)
+    const version = versionOfKey(key)
+    const former = before && isSameStream(key, before.key) ? before : undefined
+    const expected = former ? versionOfKey(former.key) + 1 : 0
+    const isOrdered = !former || former.position < position
+    if (!former) this.#checkNotDropped(key, position)
     if ((version === expected && isOrdered) || this.#gaps.length >= mostGaps) return
-    const stream = key.toString('utf8', 1, at - 1)
+    const stream = streamOfKey(key)
     const detail =
       version === expected
         ? `version ${version} of stream ${stream} stands before the version before it`
@@ -158,8 +179,6 @@ export class IndexCheck {
   }
 }
 
-const streamOfKey = (key: Buffer) => key.toString('utf8', 1, key.length - versionBytes - 1)
-const versionOfKey = (key: Buffer) => key.readUInt32BE(key.length - versionBytes)
 const described = (key: Buffer) => `version ${versionOfKey(key)} of stream ${streamOfKey(key)}`
 
 function tryDecode(bytes: Buffer) {

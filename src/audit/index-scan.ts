@@ -1,10 +1,20 @@
-/** A part of the stream index: whether the versions of its streams have no gaps, and what it says, as a sum. */
-import { decodePosition, rangeOf, streamKey } from '../ledger/layout.ts'
+/** A part of the stream index: whether the versions of its streams have no gaps, what it says, as a sum, and late events. */
+import {
+  decodePosition,
+  isIndexEntry,
+  isSameStream,
+  rangeOf,
+  streamKey,
+  streamOfKey,
+  versionOfKey,
+} from '../ledger/layout.ts'
 import { readRecord } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import type { Drops } from './drops.ts'
 import { listsOf } from './entry-cursor.ts'
+import { Faults } from './fault.ts'
 import type { IndexSums } from './index-sums.ts'
+import { lateLaws } from './late-events.ts'
 
 /** From the first entry of a stream up to that of another: no stream is cut in two. */
 export interface IndexPart {
@@ -12,17 +22,12 @@ export interface IndexPart {
   lt: Buffer
 }
 
+const noKey = Buffer.alloc(0)
+
 export interface ScannedIndex {
   /** The farthest position that an entry names behind the events that are verified; -1 where none does. */
   newest: number
 }
-
-const versionBytes = 4
-/** Behind it in a key: 00 and the version. */
-const behindName = 1 + versionBytes
-
-export const isIndexEntry = (key: Buffer, value: Buffer): boolean =>
-  key.length > behindName + 1 && key[key.length - behindName] === 0 && value.length === 8
 
 /**
  * @param size entries for events behind it are not compared: they may have been appended meanwhile
@@ -37,32 +42,32 @@ export async function scanIndex(
   sums: IndexSums,
   drops: Drops,
 ): Promise<ScannedIndex | undefined> {
+  const faults = new Faults(1)
+  const late = lateLaws(reader, faults, { size })
   let newest = -1
-  let before: Buffer = Buffer.alloc(behindName)
-  let versionBefore = -1
+  let before: Buffer = noKey
   let positionBefore = -1
   for await (const entries of listsOf(reader, part)) {
     for (const [key, value] of entries) {
       if (!isIndexEntry(key, value)) return undefined
       const position = decodePosition(value)
-      const name = key.length - versionBytes
-      const version = key.readUInt32BE(name)
+      const version = versionOfKey(key)
       if (version !== 0) {
-        const goesOn = before.length === key.length && before.compare(key, 0, name, 0, name) === 0
-        if (!goesOn || version !== versionBefore + 1 || position <= positionBefore) return undefined
-      } else if (drops.nameStreams && isDropped(drops, key, position)) return undefined
+        const goesOn = isSameStream(key, before) && version === versionOfKey(before) + 1
+        if (!goesOn || position <= positionBefore) return undefined
+      } else if (drops.nameStreams && drops.droppedBehind(streamOfKey(key), position) !== undefined)
+        return undefined
       if (position < size) sums.found(key, value)
       else if (position > newest) newest = position
       before = key
-      versionBefore = version
       positionBefore = position
     }
+    const following = late.take(entries)
+    if (following) await following
+    if (faults.count > 0) return undefined
   }
   return { newest }
 }
-
-const isDropped = (drops: Drops, key: Buffer, position: number): boolean =>
-  drops.droppedBehind(key.toString('utf8', 1, key.length - behindName), position) !== undefined
 
 /** About so many parts of the whole index, of about one length, by the names of events from everywhere in the log. */
 export async function partsOfIndex(reader: StorageReader, size: number, count: number): Promise<IndexPart[]> {

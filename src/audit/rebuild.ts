@@ -103,7 +103,7 @@ async function fold(
         filled = new Map()
       },
     },
-    options,
+    { ...options, isRecallCheap: true },
   )
   await writer.finish()
 }

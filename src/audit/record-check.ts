@@ -9,6 +9,7 @@ import type { Authority } from './authority.ts'
 import type { Drops } from './drops.ts'
 import type { ErasureCheck } from './erasure-check.ts'
 import type { Faults } from './fault.ts'
+import { isLate } from './late-events.ts'
 import { brokenLaw, groundless, groundOf, misplacement, type Reference, referencesOf } from './laws.ts'
 import type { RowCheck } from './row-check.ts'
 import { type StateBefore, type StreamStates, unknownState } from './stream-states.ts'
@@ -36,6 +37,7 @@ export class RecordCheck {
   #lastTimeMs = 0
   #erased = 0
   #hasAlteredSides = false
+  #hasLate = false
 
   constructor(faults: Faults, checks: RecordChecks) {
     this.#faults = faults
@@ -49,6 +51,11 @@ export class RecordCheck {
 
   get hasAlteredSides(): boolean {
     return this.#hasAlteredSides
+  }
+
+  /** Whether there were events that are followed by the index. */
+  get hasLate(): boolean {
+    return this.#hasLate
   }
 
   /** Of the newest event so far. */
@@ -168,6 +175,11 @@ export class RecordCheck {
       this.#faults.add(recorded.position, 'protocol', misplaced)
       return undefined
     }
+    // The rest of it is looked at stream by stream (late-events.ts).
+    if (isLate(recorded)) {
+      this.#hasLate = true
+      return allOf(this.#checkReferences(recorded))?.then(() => true)
+    }
     const before = this.#checks.states.before(recorded)
     // Nearly always it is in memory; waiting for every event would double the time.
     if (before instanceof Promise)
@@ -185,17 +197,23 @@ export class RecordCheck {
     if (broken) this.#faults.add(position, 'protocol', `${event.type}: ${broken}`)
     rows?.expect(recorded, before)
     states.evolve(before, recorded)
-    const lookUps: Promise<void>[] = []
+    const lookUps = this.#checkReferences(recorded)
     const { erasures } = this.#checks
     if (event.type === 'user.erased' && erasures) lookUps.push(erasures.check(event.subject, position))
-    for (const reference of referencesOf(event)) {
-      const stands = states.stands(reference, position)
+    const ground = before === unknownState ? undefined : groundOf(event, before.state)
+    if (ground) lookUps.push(this.#checkGround(recorded, ground))
+    return allOf(lookUps)
+  }
+
+  /** @returns what is to be waited for */
+  #checkReferences(recorded: Recorded): Promise<void>[] {
+    const lookUps: Promise<void>[] = []
+    for (const reference of referencesOf(recorded.event)) {
+      const stands = this.#checks.states.stands(reference, recorded.position)
       if (stands instanceof Promise) lookUps.push(stands.then((it) => this.#tell(it, recorded, reference)))
       else this.#tell(stands, recorded, reference)
     }
-    const ground = before === unknownState ? undefined : groundOf(event, before.state)
-    if (ground) lookUps.push(this.#checkGround(recorded, ground))
-    return lookUps.length > 0 ? Promise.all(lookUps).then(() => {}) : undefined
+    return lookUps
   }
 
   /** Whether what the event counts by was there before it, and allows it. */
@@ -217,3 +235,6 @@ export class RecordCheck {
       )
   }
 }
+
+const allOf = (lookUps: readonly Promise<void>[]): Promise<void> | undefined =>
+  lookUps.length > 0 ? Promise.all(lookUps).then(() => {}) : undefined

@@ -10,6 +10,7 @@ import type { Recorded } from '../oauth/events.ts'
 import { projectIndexRows, sessionOfExpiryRow, stateRow, stateRowKey } from '../projections/rows.ts'
 import { bucketOf } from './entry-comparison.ts'
 import type { Faults } from './fault.ts'
+import { followLate } from './late-events.ts'
 import { RecentStates } from './recent-states.ts'
 import { RowComparison } from './row-comparison.ts'
 import { foldStates } from './state-fold.ts'
@@ -27,7 +28,7 @@ export class RowCheck {
     this.#states = new RecentStates((stream, loaded) => this.#comparison.leave(stream, loaded), mostRecent)
   }
 
-  /** Takes an event; `before` is the state of its stream. */
+  /** Takes an event that is not late; `before` is the state of its stream. */
   expect(recorded: Recorded, before: StateBefore): void {
     if (before === unknownState) return
     const { stream, version } = recorded
@@ -36,9 +37,10 @@ export class RowCheck {
     this.#states.evolve(before, recorded)
   }
 
-  /** Compares with the stored rows, which must be those of just these events. */
+  /** Compares with the stored rows, which must be those of just these events and the late ones, by an index that holds. */
   async finish(size: number, faults: Faults): Promise<void> {
     this.#states.clear()
+    await followLate(this.#reader, this.#comparison.fold(this.#reader), { size })
     await addStoredRows(this.#reader, rangeOf('row'), this.#comparison.entries)
     const differing = this.#comparison.entries.differing()
     if (differing.size > 0) await this.#name(differing, size, faults)

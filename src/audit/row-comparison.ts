@@ -10,7 +10,7 @@ import { AuditThreads, type ThreadSource } from './audit-threads.ts'
 import { OwnWork } from './audit-work.ts'
 import { EntryComparison } from './entry-comparison.ts'
 import { drawSumKey } from './index-sums.ts'
-import { type FoldOptions, foldStates } from './state-fold.ts'
+import { type FoldOptions, foldStates, type StateFold } from './state-fold.ts'
 import { StreamStates, unknownState } from './stream-states.ts'
 
 const subjectOf = (event: Event): string =>
@@ -44,6 +44,20 @@ export class RowComparison {
     const row = stateRow(stream, loaded)
     if (row) this.entries.unexpect(...row)
   }
+
+  /** Takes what a fold comes to. */
+  fold(reader: StorageReader): StateFold {
+    const states = new StreamStates(reader)
+    return {
+      event: (recorded, before) => this.event(recorded, before),
+      leave: (stream, loaded) => this.leave(stream, loaded),
+      recall: async (stream, version) => {
+        const loaded = await states.at(stream, version)
+        if (loaded !== unknownState) this.takeBack(stream, loaded)
+        return loaded
+      },
+    }
+  }
 }
 
 export interface CompareOptions extends FoldOptions {
@@ -67,21 +81,7 @@ export async function differingRows(
     threads && size >= threads.leastEvents ? new AuditThreads({ ...threads, count: 1 }, sumKey) : undefined
   try {
     const stored = thread?.rows(rangeOf('row'))
-    const states = new StreamStates(reader)
-    await foldStates(
-      reader,
-      size,
-      {
-        event: (recorded, before) => comparison.event(recorded, before),
-        leave: (stream, loaded) => comparison.leave(stream, loaded),
-        async recall(stream, version) {
-          const loaded = await states.at(stream, version)
-          if (loaded !== unknownState) comparison.takeBack(stream, loaded)
-          return loaded
-        },
-      },
-      options,
-    )
+    await foldStates(reader, size, comparison.fold(reader), options)
     comparison.entries.add(await (stored ?? new OwnWork(reader, sumKey).rows(rangeOf('row'))))
     return comparison.entries.differing(Number.POSITIVE_INFINITY)
   } finally {

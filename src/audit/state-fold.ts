@@ -11,12 +11,11 @@ import type { Recorded } from '../oauth/events.ts'
 import type { AnyLoaded } from '../projections/rows.ts'
 import { Drops } from './drops.ts'
 import { EntryCursor, valueListsOf } from './entry-cursor.ts'
+import { followLate, isLate, type LateFollower } from './late-events.ts'
 import { RecentStates } from './recent-states.ts'
 import { noEvents, type StateBefore, unknownState } from './stream-states.ts'
 
-export interface StateFold {
-  /** An event, in the order of the log, and the state that it was appended to. */
-  event?(recorded: Recorded, before: AnyLoaded): void
+export interface StateFold extends LateFollower {
   /** The state of a stream leaves the memory; it is the last one, unless the stream is recalled later. */
   leave(stream: string, loaded: AnyLoaded): void
   /** The state of a stream that had left, after so many of its events; where nobody knows it, its events are passed over. */
@@ -29,10 +28,13 @@ export interface FoldOptions {
   onProgress?: ((done: number, total: number) => void) | undefined
   /** How many states are in memory, and up to twice as many. */
   mostRecent?: number | undefined
+  /** Where the store that the states left to has them all, nothing is folded anew by the index. */
+  isRecallCheap?: boolean
 }
 
 /**
- * The first `size` events. Nothing is verified but that no record is missing that was not dropped.
+ * The first `size` events, in the order of the log; late ones behind all others, in that of their streams. Nothing is
+ * verified but that no record is missing that was not dropped.
  *
  * @throws LedgerError damaged, unavailable
  */
@@ -40,13 +42,18 @@ export async function foldStates(
   reader: StorageReader,
   size: number,
   fold: StateFold,
-  { onProgress, mostRecent }: FoldOptions = {},
+  { onProgress, mostRecent, isRecallCheap = false }: FoldOptions = {},
 ): Promise<void> {
   const states = new RecentStates((stream, loaded) => fold.leave(stream, loaded), mostRecent)
   let done = 0
+  let hasLate = false
   for await (const events of eventLists(reader, size)) {
     for (const recorded of events) {
       const { stream, version } = recorded
+      if (!isRecallCheap && isLate(recorded)) {
+        hasLate = true
+        continue
+      }
       const known = version === 0 ? noEvents : states.get(stream)
       const before = known?.version === version ? known : await fold.recall(stream, version)
       if (before === unknownState) continue
@@ -58,6 +65,7 @@ export async function foldStates(
     onProgress?.(done, size)
   }
   states.clear()
+  if (hasLate) await followLate(reader, fold, { size })
 }
 
 const saltBytes = 32

@@ -56,6 +56,8 @@ export class Verifier {
   readonly #damaged = new Set<number>()
   /** Where the records end, if before the log does. */
   #end = Number.POSITIVE_INFINITY
+  /** Whether all streams can be followed to their ends. */
+  #mayFollow = true
   #verified = 0
   #saved = 0
   #blocks: Blocks | undefined
@@ -91,6 +93,7 @@ export class Verifier {
     await this.#takeBlocks(0)
     await this.#checkBeyond()
     await index.finish(this.#sizeNow)
+    this.#mayFollow = index.isRight || !this.#records.hasLate
     await this.#checkRows(rows && ((found) => rows.finish(this.#size, found)))
     this.#authority.finish()
   }
@@ -260,6 +263,8 @@ export class Verifier {
     if (!compare) this.#unchecked.push('the read models were not compared with the events')
     else if (this.#damaged.size > 0 || this.#tree.isBroken || this.#records.hasAlteredSides)
       this.#unchecked.push('the read models cannot be compared while records or side records are damaged')
+    else if (!this.#mayFollow)
+      this.#unchecked.push('the read models cannot be compared while the stream index is damaged')
     else {
       const found = new Faults(this.#log.faults.most)
       await compare(found)

@@ -69,6 +69,31 @@ export function streamKey(stream: string, version: number): Buffer {
   return key
 }
 
+const versionBytes = 4
+/** Behind the name in a key of the stream index: 00 and the version. */
+const behindName = 1 + versionBytes
+
+/** What an entry of the stream index says. */
+export interface IndexEntry {
+  stream: string
+  version: number
+  position: number
+}
+
+/** Whether it has the form of an entry of the stream index; what follows takes no others. */
+export const isIndexEntry = (key: Buffer, value: Buffer): boolean =>
+  key.length > behindName + 1 && key[key.length - behindName] === 0 && value.length === 8
+export const streamOfKey = (key: Buffer): string => key.toString('utf8', 1, key.length - behindName)
+export const versionOfKey = (key: Buffer): number => key.readUInt32BE(key.length - versionBytes)
+/** Whether two keys of the index name events of one stream. */
+export const isSameStream = (a: Buffer, b: Buffer): boolean =>
+  a.length === b.length && a.compare(b, 0, b.length - versionBytes, 0, a.length - versionBytes) === 0
+export const decodeIndexEntry = ([key, value]: readonly [Buffer, Buffer]): IndexEntry => ({
+  stream: streamOfKey(key),
+  version: versionOfKey(key),
+  position: decodePosition(value),
+})
+
 export function rowKey(key: Buffer): Buffer {
   const full = Buffer.allocUnsafe(key.length + 1)
   full[0] = prefix.row
@@ -122,13 +147,12 @@ export const decodeLater = (key: Buffer): { dueMs: number; stream: string } => (
   stream: key.toString('utf8', 8),
 })
 
-const versionBytes = 5
 /**
  * What a key is looked up by in the filter of a segment: for index entries, states and lifetimes the name of their
  * stream, for other rows the key; undefined for keys that are found by other means.
  */
 export function filterPart(key: Buffer): Buffer | undefined {
-  if (key[0] === prefix.stream) return key.subarray(1, key.length - versionBytes)
+  if (key[0] === prefix.stream) return key.subarray(1, key.length - behindName)
   if (key[0] === prefix.life) return key.subarray(1 + lifeHeadBytes)
   if (key[0] !== prefix.row || key[1] === ascii('h')) return undefined
   return key[1] === ascii('s') ? key.subarray(2) : key

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Faults } from '../../src/audit/fault.ts'
+import { isLate } from '../../src/audit/late-events.ts'
 import { rebuildRows } from '../../src/audit/rebuild.ts'
 import { RowCheck } from '../../src/audit/row-check.ts'
 import { foldStates, type StateFold } from '../../src/audit/state-fold.ts'
@@ -74,7 +75,7 @@ test('law: each event finds the state before it, and what leaves comes to the li
           leave: (stream, loaded) => void left.set(stream, loaded),
           recall: (stream) => left.get(stream)!,
         },
-        { mostRecent },
+        { mostRecent, isRecallCheap: true },
       )
       for (const [stream, { state, version }] of left)
         rows.set(
@@ -157,7 +158,7 @@ test('law: rows that are right are found right in one pass, and one that is not 
         const states = new StreamStates(storage)
         for await (const recorded of readEvents(storage, eventCodec, 0, ledger.size)) {
           const before = await states.before(recorded)
-          rows.expect(recorded, before)
+          if (!isLate(recorded)) rows.expect(recorded, before)
           states.evolve(before, recorded)
         }
         await rows.finish(ledger.size, faults)
