@@ -4,6 +4,7 @@ import type { ClientCredentials } from '../oauth/client-authentication.ts'
 import type { ClientAuthenticationMethod } from '../oauth/client-metadata.ts'
 import { OAuthError } from '../oauth/errors.ts'
 import { streamOf } from '../oauth/events.ts'
+import { andThen } from './at-once.ts'
 import { proveByAssertion } from './client-assertion.ts'
 import type { AuthorizationContext } from './context.ts'
 
@@ -63,8 +64,7 @@ export function authenticateClient(
   const { prove, of } = proofs[credentials.method]
   const registered = findClient(context, credentials.clientId)
   const client = registered && of.includes(registered.metadata.authenticationMethod) ? registered : undefined
-  const isProven = prove(context, client, credentials, address)
-  return isProven instanceof Promise ? isProven.then((it) => proven(client, it)) : proven(client, isProven)
+  return andThen(prove(context, client, credentials, address), (isProven) => proven(client, isProven))
 }
 
 function proven(client: Client | undefined, isProven: boolean | undefined): Client {

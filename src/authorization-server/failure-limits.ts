@@ -18,6 +18,7 @@ import {
   lockPolicies,
   pauseSeconds,
 } from '../oauth/failed-attempts.ts'
+import { andThen } from './at-once.ts'
 import type { AuthorizationContext } from './context.ts'
 import { decideAndAppend } from './decide-and-append.ts'
 import { KeyedHash } from './keyed-hash.ts'
@@ -102,10 +103,7 @@ export class FailureLimits {
   ): T | undefined | Promise<T | undefined> {
     const counters = this.#countersOf(attempt)
     this.#admit(attempt, counters)
-    const proved = prove()
-    return proved instanceof Promise
-      ? proved.then((it) => this.#conclude(attempt, counters, it))
-      : this.#conclude(attempt, counters, proved)
+    return andThen(prove(), (proved) => this.#conclude(attempt, counters, proved))
   }
 
   #conclude<T>(

@@ -2,6 +2,7 @@
 import { streamOf } from '../oauth/events.ts'
 import type { Grant } from '../oauth/grant.ts'
 import { type LiveToken, liveToken } from '../oauth/introspection.ts'
+import { andThen } from './at-once.ts'
 import type { AuthorizationContext } from './context.ts'
 import { ownerOf } from './owner.ts'
 import { presentedHash } from './presented-token.ts'
@@ -35,8 +36,7 @@ export function findLiveToken(
   context: AuthorizationContext,
   token: string,
 ): LiveToken | undefined | Promise<LiveToken | undefined> {
-  const hash = presentedHash(context, token)
-  return hash instanceof Promise ? hash.then((it) => liveTokenOf(context, it)) : liveTokenOf(context, hash)
+  return andThen(presentedHash(context, token), (hash) => liveTokenOf(context, hash))
 }
 
 function liveTokenOf(context: AuthorizationContext, hash: string | undefined): LiveToken | undefined {

@@ -1,5 +1,6 @@
 /** Who asks: endpoints for clients that can prove themselves, such as resource servers. */
 import type { FastifyRequest } from 'fastify'
+import { andThen } from '../authorization-server/at-once.ts'
 import { authenticateClient } from '../authorization-server/authenticate-client.ts'
 import type { AuthorizationContext } from '../authorization-server/context.ts'
 import type { Client } from '../oauth/client.ts'
@@ -22,8 +23,7 @@ export function authenticateCaller(
   request: FastifyRequest,
   form: Parameters,
 ): Client | Promise<Client> {
-  const client = authenticateRequest(context, request, form)
-  return client instanceof Promise ? client.then(asking) : asking(client)
+  return andThen(authenticateRequest(context, request, form), asking)
 }
 
 function asking(client: Client): Client {
