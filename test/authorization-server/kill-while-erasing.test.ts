@@ -1,10 +1,6 @@
 /** `kill -9` while users are erased: each one is erased whole, or not at all. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { finishErasures } from '../../src/authorization-server/erase-user.ts'
 import { listAnnex } from '../../src/ledger/annex.ts'
@@ -12,28 +8,13 @@ import { rangeOf } from '../../src/ledger/layout.ts'
 import { readEvents } from '../../src/ledger/reader.ts'
 import { projectRows, stateRowKey, usernameRowKey } from '../../src/projections/rows.ts'
 import { eventCodec, openWorld, type World } from '../support/authorization.ts'
+import { runAndKill } from '../support/killed-program.ts'
 import { checkTree, temporaryFolder } from '../support/ledger.ts'
 
-const program = fileURLToPath(new URL('./killed-eraser.ts', import.meta.url))
+const program = new URL('./killed-eraser.ts', import.meta.url)
 
-async function eraseAndKill(
-  folder: string,
-  round: number,
-  count: number,
-  ...hold: string[]
-): Promise<string[]> {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, folder, String(round), ...hold], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const closed = once(child, 'close')
-  const lines: string[] = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    lines.push(line)
-    if (lines.length === count) child.kill('SIGKILL')
-  }
-  expect(await closed).toEqual([null, 'SIGKILL'])
-  return lines
-}
+const eraseAndKill = (folder: string, round: number, count: number, ...hold: string[]) =>
+  runAndKill(program, [folder, String(round), ...hold], count)
 
 /** @returns the erased subjects */
 async function checkWholeness({ storage, ledger }: World): Promise<Set<string>> {

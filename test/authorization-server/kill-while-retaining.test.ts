@@ -1,10 +1,6 @@
 /** `kill -9` and failing writes while retention drops: what an event names is gone, and nothing else is. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { Drops } from '../../src/audit/drops.ts'
 import { endSession } from '../../src/authorization-server/end.ts'
@@ -16,27 +12,14 @@ import { Sealer } from '../../src/ledger/segments/sealer.ts'
 import { layOver } from '../../src/ledger/segments/segmented-storage.ts'
 import { coldRows } from '../../src/projections/cold-rows.ts'
 import { registerClient, registerUser, requestToken, worldOn } from '../support/authorization.ts'
+import { runAndKill } from '../support/killed-program.ts'
 import { type Fault, openWatchedStorage } from '../support/ledger.ts'
 import { someTimeMs } from '../support/oauth.ts'
 import { expectVerified, openRetainingWorld, proofsOf, type RetainingWorld } from '../support/retaining.ts'
 import { placesIn } from '../support/sealing.ts'
 
 const timeout = 240_000
-const program = fileURLToPath(new URL('./killed-retainer.ts', import.meta.url))
-
-async function runAndKill(folder: string, startMs: number, count: number): Promise<string[]> {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, folder, String(startMs)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const closed = once(child, 'close')
-  const lines: string[] = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    lines.push(line)
-    if (lines.length === count) child.kill('SIGKILL')
-  }
-  expect(await closed).toEqual([null, 'SIGKILL'])
-  return lines
-}
+const program = new URL('./killed-retainer.ts', import.meta.url)
 
 const filesBelow = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -73,7 +56,7 @@ test('after each of several kills all verifies, and no file holds what was dropp
   let startMs = someTimeMs + 10 ** 7
   let dropped = 0
   for (const count of [60, 400, 1200]) {
-    for (const line of await runAndKill(folder, startMs, count)) {
+    for (const line of await runAndKill(program, [folder, String(startMs)], count)) {
       const [position, address] = line.split(' ') as [string, string]
       sessions.set(Number(position), address)
     }

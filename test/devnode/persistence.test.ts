@@ -1,31 +1,14 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { Level } from 'level'
 import { describe, expect, test } from 'vitest'
 import { prepareAnchor } from '../../src/chain/wallet.ts'
 import { type DevNodeSettings, openDevNode } from '../../src/devnode/node.ts'
 import { testKey } from '../chain/support.ts'
+import { runAndKill } from '../support/killed-program.ts'
 import { afterTest, checkChain, coinSats, fundOf, startNode, temporaryDirectory } from './support.ts'
 
-const killedNode = fileURLToPath(new URL('killed-node.ts', import.meta.url))
-
-/** Runs the node in a process of its own and kills it hard behind so many acknowledged anchors. */
-async function runAndKill(directory: string, anchors: number): Promise<string[]> {
-  const child = spawn(process.execPath, ['--import', 'tsx', killedNode, directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exited = once(child, 'exit')
-  const txids: string[] = []
-  for await (const line of createInterface(child.stdout)) {
-    txids.push(line)
-    if (txids.length === anchors) child.kill('SIGKILL')
-  }
-  expect(await exited).toEqual([null, 'SIGKILL'])
-  return txids
-}
+const killedNode = new URL('killed-node.ts', import.meta.url)
 
 describe('the chain on disk', () => {
   test('killed hard again and again, it is whole and goes on', async () => {
@@ -34,7 +17,7 @@ describe('the chain on disk', () => {
     const acknowledged: string[] = []
     let height = 0
     for (const anchors of [1, 7, 23]) {
-      acknowledged.push(...(await runAndKill(directory, anchors)))
+      acknowledged.push(...(await runAndKill(killedNode, [directory], anchors)))
       const { node, client } = await startNode({ directory })
       expect(node.height()).toBeGreaterThan(height)
       // What waited came back and is mined now.

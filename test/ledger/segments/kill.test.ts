@@ -1,37 +1,20 @@
 /** `kill -9` while tokens are issued and sealed: nothing is lost, nothing is there twice, and the rest is sealed later. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { decodePosition, rangeOf, rowKey, streamKey } from '../../../src/ledger/layout.ts'
 import { hashToken } from '../../../src/oauth/token-format.ts'
 import { tokenRowKey } from '../../../src/projections/rows.ts'
+import { runAndKill } from '../../support/killed-program.ts'
 import { checkTree, temporaryFolder } from '../../support/ledger.ts'
 import { openSealedWorld, placesIn } from '../../support/sealing.ts'
 
-const program = fileURLToPath(new URL('./killed-sealer.ts', import.meta.url))
-
-async function runAndKill(folder: string, count: number): Promise<string[]> {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, folder], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const closed = once(child, 'close')
-  const lines: string[] = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    lines.push(line)
-    if (lines.length === count) child.kill('SIGKILL')
-  }
-  expect(await closed).toEqual([null, 'SIGKILL'])
-  return lines
-}
+const program = new URL('./killed-sealer.ts', import.meta.url)
 
 test('after each of several kills', async () => {
   const folder = temporaryFolder()
   const acknowledged: string[] = []
   for (const count of [20, 61, 150, 333]) {
-    acknowledged.push(...(await runAndKill(folder, count)))
+    acknowledged.push(...(await runAndKill(program, [folder], count)))
     const world = await openSealedWorld(folder)
     const { storage, ledger, sealer } = world
     await checkTree(ledger)
