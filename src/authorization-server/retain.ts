@@ -2,8 +2,9 @@
  * Retention: takes the payloads or the side records of streams that have been over for long, a bounded number at a
  * time, in steps between which requests run.
  *
- * 1. (`retention-pass.ts`) An event says which positions go. What it names is deleted in its own batch, so that every reader sees all of it
- *    or nothing, and a note in the annex is of the same batch. Dying before leaves everything as it was.
+ * 1. An event says which positions go (`retention-pass.ts`). What it names is deleted in its own batch, so that every
+ *    reader sees all of it or nothing, and a note in the annex is of the same batch. Dying before leaves everything as
+ *    it was.
  * 2. The files are made to forget: segments are written anew without what was dropped, LevelDB rewrites its tables.
  *    Then the note goes. Dying before that leaves the note, and the next start of the server does the same again.
  */
@@ -31,18 +32,14 @@ export interface RetentionPolicy {
 
 const codec = { encode: encodeEvent, decode: decodeEvent }
 const kinds = ['payloads', 'side_records'] as const
-/** About 10 ms. */
-const defaultEventsAtOnce = 1024
 const sidesForgottenAtOnce = 4096
 
 export class Retainer {
   readonly #options: RetainerOptions
-  readonly #eventsAtOnce: number
   #progress: RetentionProgress = { looked: 0, total: 0 }
 
   constructor(options: RetainerOptions) {
     this.#options = options
-    this.#eventsAtOnce = options.eventsAtOnce ?? defaultEventsAtOnce
   }
 
   get progress(): RetentionProgress {
@@ -53,12 +50,13 @@ export class Retainer {
   async run(policy: RetentionPolicy, options: RetainOptions = {}): Promise<Retained> {
     const retained: Retained = { payloads: 0, streams: 0, sideRecords: 0, bytes: 0 }
     const ages = { payloads: policy.payloadsSeconds, side_records: policy.sideRecordsSeconds }
+    const tell = (progress: RetentionProgress) => {
+      this.#progress = progress
+    }
     await this.#options.sealer.exclusively(async (breathe) => {
+      const shared = { ...options, retained, breathe, tell }
       for (const kind of kinds)
-        if (ages[kind] > 0)
-          await new RetentionPass(this.#options, kind, ages[kind], options, retained, breathe, (progress) => {
-            this.#progress = progress
-          }).run(this.#eventsAtOnce)
+        if (ages[kind] > 0) await new RetentionPass(this.#options, shared, kind, ages[kind]).run()
       if (!options.isDry) await this.#forget(breathe)
     })
     return retained

@@ -58,12 +58,14 @@ export interface RetainerOptions {
   context: Pick<AuthorizationContext, 'ledger' | 'models' | 'now'>
   storage: SegmentedStorage
   sealer: Sealer
-  /** Events that are looked at in one step; 1,024 where left out. */
+  /** Events that are looked at in one step. */
   eventsAtOnce?: number
 }
 
 /** Of the annex' names: bytes of what was dropped by events from this position on may be in the files. */
 export const droppingPrefix = 'dropping/'
+/** About 10 ms. */
+const defaultEventsAtOnce = 1024
 /** Positions that one event names, but for a stream that has more; about 5 ms. */
 const droppedAtOnce = 512
 const notesAtOnce = 512
@@ -73,53 +75,56 @@ const mostAttempts = 5
 
 const nothing = Buffer.alloc(0)
 
+/** A run of the policy: what its passes, one for each kind, have in common. */
+interface RetentionRun extends RetainOptions {
+  /** What has gone so far, in all passes. */
+  retained: Retained
+  /** Lets requests run between two steps. */
+  breathe(): Promise<void>
+  /** Hears how far the pass has come. */
+  tell(progress: RetentionProgress): void
+}
+
 export class RetentionPass {
   readonly #context: RetainerOptions['context']
   readonly #storage: SegmentedStorage
+  readonly #eventsAtOnce: number
+  readonly #shared: RetentionRun
   readonly #kind: RetentionKind
   readonly #ageSeconds: number
   readonly #beforeMs: number
-  readonly #options: RetainOptions
-  readonly #retained: Retained
-  readonly #breathe: () => Promise<void>
-  readonly #tell: (progress: RetentionProgress) => void
 
   constructor(
-    { context, storage }: RetainerOptions,
+    { context, storage, eventsAtOnce = defaultEventsAtOnce }: RetainerOptions,
+    shared: RetentionRun,
     kind: RetentionKind,
     ageSeconds: number,
-    options: RetainOptions,
-    retained: Retained,
-    breathe: () => Promise<void>,
-    tell: (progress: RetentionProgress) => void,
   ) {
     this.#context = context
     this.#storage = storage
+    this.#eventsAtOnce = eventsAtOnce
+    this.#shared = shared
     this.#kind = kind
     this.#ageSeconds = ageSeconds
     this.#beforeMs = context.now() - ageSeconds * 1000
-    this.#options = options
-    this.#retained = retained
-    this.#breathe = breathe
-    this.#tell = tell
   }
 
-  async run(eventsAtOnce: number): Promise<void> {
+  async run(): Promise<void> {
     if (this.#beforeMs <= 0) return
-    await this.#walk(eventsAtOnce)
-    if (!this.#options.isDry) await this.#followNotes()
+    await this.#walk()
+    if (!this.#shared.isDry) await this.#followNotes()
   }
 
   /** Looks at the streams that begin where nobody has looked yet. */
-  async #walk(eventsAtOnce: number): Promise<void> {
+  async #walk(): Promise<void> {
     const { ledger } = this.#context
-    const { isDry = false, lagMs = 0 } = this.#options
+    const { isDry = false, lagMs = 0 } = this.#shared
     // Payloads go from segments only: LevelDB holds the recent ones without a gap.
     const total = this.#kind === 'payloads' && !isDry ? this.#storage.segments.end : ledger.size
     const cursor = this.#storage.hot.get(cursorKey(this.#kind))
     for (let from = isDry || !cursor ? 0 : decodePosition(cursor); from < total; ) {
-      this.#tell({ looked: from, total })
-      const to = Math.min(from + eventsAtOnce, total)
+      this.#shared.tell({ looked: from, total })
+      const to = Math.min(from + this.#eventsAtOnce, total)
       const { streams, end, isLast } = await readBeginnings(this.#storage, from, to, this.#beforeMs - lagMs)
       const notes = await this.#settle(streams)
       if (!isDry && end > from) {
@@ -130,7 +135,7 @@ export class RetentionPass {
       }
       if (isLast) return
       from = end
-      await this.#breathe()
+      await this.#shared.breathe()
     }
   }
 
@@ -146,11 +151,11 @@ export class RetentionPass {
       for (const key of due) {
         const stored = await readStored(this.#storage, decodeLater(key).stream)
         if (stored) streams.push(stored)
-        if (streams.length % streamsAtOnce === 0) await this.#breathe()
+        if (streams.length % streamsAtOnce === 0) await this.#shared.breathe()
       }
       await this.#note(due, await this.#settle(streams))
       gte = Buffer.concat([last, Buffer.of(0)])
-      await this.#breathe()
+      await this.#shared.breathe()
     }
   }
 
@@ -169,7 +174,7 @@ export class RetentionPass {
         ready = []
         positions = 0
       }
-      if (i % streamsAtOnce === 0) await this.#breathe()
+      if (i % streamsAtOnce === 0) await this.#shared.breathe()
     }
     if (ready.length > 0) await this.#drop(ready, notes)
     return notes
@@ -194,7 +199,7 @@ export class RetentionPass {
     const last = events.at(-1)!.position
     const place = this.#storage.get(annexKey(lifetimesPlace))
     const isFollowed = place === undefined || last < decodePosition(place)
-    return this.#options.isDry === true || (isFollowed && last < this.#storage.segments.end)
+    return this.#shared.isDry === true || (isFollowed && last < this.#storage.segments.end)
   }
 
   /** A row that follows the events may have been on its way: nothing will come behind what is settled now. */
@@ -212,7 +217,7 @@ export class RetentionPass {
     let left = ready
     for (let attempt = 0; left.length > 0; attempt++) {
       if (await this.#append(left)) {
-        if (!this.#options.isDry) await this.#removeLate(left)
+        if (!this.#shared.isDry) await this.#removeLate(left)
         return this.#count(left)
       }
       // Somebody appended to one of the streams: what is over now is decided anew.
@@ -230,18 +235,18 @@ export class RetentionPass {
 
   #count(dropped: readonly Dropped[]): void {
     const positions = dropped.reduce((sum, it) => sum + it.positions.length, 0)
-    this.#retained.bytes += dropped.reduce((sum, it) => sum + it.bytes, 0)
-    if (this.#kind === 'side_records') this.#retained.sideRecords += positions
+    this.#shared.retained.bytes += dropped.reduce((sum, it) => sum + it.bytes, 0)
+    if (this.#kind === 'side_records') this.#shared.retained.sideRecords += positions
     else {
-      this.#retained.payloads += positions
-      this.#retained.streams += dropped.length
-      this.#retained.sideRecords += dropped.reduce((sum, it) => sum + it.sideKeys.length, 0)
+      this.#shared.retained.payloads += positions
+      this.#shared.retained.streams += dropped.length
+      this.#shared.retained.sideRecords += dropped.reduce((sum, it) => sum + it.sideKeys.length, 0)
     }
   }
 
   /** @returns false where one of the streams is not any more as it was looked at */
   async #append(dropped: readonly Dropped[]): Promise<boolean> {
-    if (this.#options.isDry) return true
+    if (this.#shared.isDry) return true
     const { ledger, models, now } = this.#context
     const isWhole = this.#kind === 'payloads'
     const positions = dropped.flatMap((it) => it.positions).sort((a, b) => a - b)
