@@ -136,7 +136,7 @@ class Life {
   readonly #users: readonly string[]
   readonly #options: LifeOptions
   readonly #issued: string[] = []
-  readonly #rotated: RotatedGrant[] = []
+  readonly #rotated: Promise<RotatedGrant>[] = []
   #turn = 0
 
   constructor(
@@ -160,12 +160,9 @@ class Life {
   async next(nowMs: number): Promise<void> {
     const turn = this.#turn++
     const { rotating } = this.#options
-    if (rotating !== undefined) {
-      if (turn < rotating) this.#rotated.push({ stream: await this.#signOn(nowMs, turn), version: 5 })
-      else await this.#rotate(nowMs, this.#rotated[turn % this.#rotated.length]!)
-      return
-    }
-    if (turn % 5 < 4) await this.#issue(nowMs, this.#clients[Math.floor(turn / 5) % this.#clients.length]!)
+    if (rotating !== undefined) await this.#rotateOneOf(rotating, nowMs, turn)
+    else if (turn % 5 < 4)
+      await this.#issue(nowMs, this.#clients[Math.floor(turn / 5) % this.#clients.length]!)
     else await this.#signOn(nowMs, turn)
   }
 
@@ -238,7 +235,12 @@ class Life {
     return stream
   }
 
-  async #rotate(nowMs: number, grant: RotatedGrant): Promise<void> {
+  /** There are more grants than appenders, so none is rotated twice at a time. */
+  async #rotateOneOf(count: number, nowMs: number, turn: number): Promise<void> {
+    if (turn < count)
+      this.#rotated[turn] = this.#signOn(nowMs, turn).then((stream) => ({ stream, version: 5 }))
+    const grant = await this.#rotated[turn % count]!
+    if (turn < count) return
     this.events++
     await this.#append(grant.stream, grant.version++, nowMs, {
       type: 'token.refreshed',

@@ -71,8 +71,8 @@ function readOptions(): Options {
   if (events !== undefined && !(Number.isSafeInteger(events) && events >= 5000))
     throw new TypeError('--events: a number from 5000 on is expected')
   const rotating = values.rotating === undefined ? undefined : Number(values.rotating)
-  if (rotating !== undefined && !(Number.isSafeInteger(rotating) && rotating > 0))
-    throw new TypeError('--rotating: a number from 1 on is expected')
+  if (rotating !== undefined && !(Number.isSafeInteger(rotating) && rotating >= 1000))
+    throw new TypeError('--rotating: a number from 1000 on is expected')
   return { name, jsonFile: values.json, seconds, events, rotating }
 }
 
