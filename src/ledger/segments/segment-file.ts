@@ -122,16 +122,26 @@ export class SegmentFile {
   async *entryLists({ gte, lt, reverse = false }: Range, salvage = false): AsyncGenerator<readonly Entry[]> {
     if (gte.compare(lt) >= 0) return
     this.hold()
+    let ahead: Promise<Entry[]> | undefined
     try {
       const first = Math.max(this.#blockOf(gte), 0)
       const last = this.#blockOf(lt)
+      const isShort = last - first < fewBlocks
       const step = reverse ? -1 : 1
-      for (let block = reverse ? last : first; block >= first && block <= last; block += step) {
-        const entries = await this.#read(block, last - first < fewBlocks, salvage)
+      const begin = reverse ? last : first
+      for (let block = begin; block >= first && block <= last; block += step) {
+        const entries = await (ahead ?? this.#read(block, isShort, salvage))
+        const next = block + step
+        // Whoever takes more than one block mostly takes all of them.
+        const goesOn = block !== begin && next >= first && next <= last
+        ahead = goesOn ? this.#read(next, isShort, salvage) : undefined
+        // Its failure is met at the await above, or by nobody where the caller stops here.
+        ahead?.catch(() => {})
         const inRange = entries.slice(placeOf(entries, gte), placeOf(entries, lt))
         yield reverse ? inRange.reverse() : inRange
       }
     } finally {
+      await ahead?.catch(() => {})
       this.release()
     }
   }
