@@ -18,7 +18,7 @@ import { homePaths } from '../src/config/home.ts'
 import { rangeOf } from '../src/ledger/layout.ts'
 import { logSize } from '../src/ledger/reader.ts'
 import { openStorage } from '../src/ledger/storage.ts'
-import { stateRow } from '../src/projections/rows.ts'
+import { type AnyLoaded, stateRow } from '../src/projections/rows.ts'
 import type { Progress } from '../src/terminal/progress.ts'
 import { listTable } from '../src/terminal/tables.ts'
 import { configureHome } from './home.ts'
@@ -30,6 +30,7 @@ const readAtOnce = 1000
 
 const jobs = [
   'replay to state',
+  'the same, encoded',
   'verification',
   'the same, one thread',
   'verification with rows',
@@ -76,7 +77,9 @@ export async function benchAudit(
   )
   const paths = homePaths(folder)
   const runs: Record<Job, () => Promise<unknown>> = {
-    'replay to state': () => replayToState(paths.ledger),
+    'replay to state': () => replayToState(paths.ledger, () => 1),
+    'the same, encoded': () =>
+      replayToState(paths.ledger, (stream, loaded) => stateRow(stream, loaded)?.[1].length ?? 0),
     verification: () => verify(paths.ledger, false, true),
     'the same, one thread': () => verify(paths.ledger, false, false),
     'verification with rows': () => verify(paths.ledger, true, true),
@@ -163,19 +166,22 @@ async function verify(directory: string, rows: boolean, isThreaded: boolean): Pr
   }
 }
 
-/** Every stream's state, encoded once it leaves the memory. */
-async function replayToState(directory: string): Promise<void> {
+/** @param sizeOf is given what each stream has come to */
+async function replayToState(
+  directory: string,
+  sizeOf: (stream: string, loaded: AnyLoaded) => number,
+): Promise<void> {
   const storage = await openStorage(directory)
   try {
     const states = new StreamStates(storage)
-    let bytes = 0
+    let sum = 0
     await foldStates(storage, await logSize(storage), {
       leave(stream, loaded) {
-        bytes += stateRow(stream, loaded)?.[1].length ?? 0
+        sum += sizeOf(stream, loaded)
       },
       recall: (stream, version) => states.at(stream, version),
     })
-    if (bytes === 0) throw new Error('the replay came to no states')
+    if (sum === 0) throw new Error('the replay came to no states')
   } finally {
     await storage.close()
   }
