@@ -3,9 +3,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import { interval } from 'rxjs'
-import { type Connection, connectTo } from './admin/connection.ts'
 import { listenOnControlSocket } from './admin/control-socket.ts'
-import { createOperations, type Operations, type ServerStatus } from './admin/operations.ts'
+import type { ServerStatus } from './admin/operations.ts'
 import { type Anchorer, openAnchorer } from './anchor/anchorer.ts'
 import { openSessionUpkeep } from './authorization-server/session-upkeep.ts'
 import { type HomePaths, prepareHome } from './config/home.ts'
@@ -19,13 +18,14 @@ import type { Health } from './http/routes/health.ts'
 import { createHttpServer } from './http/server.ts'
 import { publishedLog } from './ledger/published-log.ts'
 import { nodeClient } from './node-client.ts'
+import { operationsOf, statusOf } from './operations.ts'
 import { type Counters, counters$, zeroCounters } from './projections/counters.ts'
 import { flatHistory, type History, history$ } from './projections/history.ts'
 import { LifetimeFollower } from './projections/lifetime-follower.ts'
 import { type Monitor, monitor } from './projections/monitor.ts'
 import { receiptSource } from './receipts.ts'
-import { policyOf, retainOnDemand, startRetention } from './retention.ts'
-import { sealOnDemand, startSealing } from './sealing.ts'
+import { policyOf, startRetention } from './retention.ts'
+import { startSealing } from './sealing.ts'
 import { keepSigningKeys, takeOverSigningKey } from './signing-keys.ts'
 
 /** What the embedded node keeps each server key at. */
@@ -168,15 +168,7 @@ export async function openApp({
     const { port } = http.server.address() as AddressInfo
     context.settings.issuer = issuerOf(port)
 
-    const status = (): ServerStatus => ({
-      version,
-      processId: process.pid,
-      issuer: context.settings.issuer,
-      origin: context.settings.origin,
-      administrator: settings.admin.address,
-      position: context.ledger.size,
-      endpoint: chain.endpoint,
-    })
+    const status = () => statusOf(core, loaded, version, chain.endpoint)
     const operations = operationsOf(core, loaded, status, showMonitor)
     const control = await listenOnControlSocket(paths.controlSocket, operations, context.ledger.storage)
     closing.push(async () => {
@@ -202,68 +194,6 @@ export async function openApp({
     await close()
     throw error
   }
-}
-
-/**
- * A connection to the server of this home if one runs, else to its data, opened by this process.
- *
- * @throws LedgerError, SettingsError
- */
-export async function connect(
-  load: () => LoadedSettings,
-  paths: HomePaths,
-  version: string,
-  now: () => number,
-): Promise<Connection> {
-  const running = await connectTo(paths.controlSocket)
-  if (running) return running
-  const loaded = load()
-  prepareHome(paths)
-  const { settings } = loaded
-  const core = await openCore(loaded, paths, settings.server.issuer, now)
-  const { context } = core
-  const status = (): ServerStatus => ({
-    version,
-    processId: process.pid,
-    issuer: settings.server.issuer,
-    origin: context.settings.origin,
-    administrator: settings.admin.address,
-    position: context.ledger.size,
-    endpoint: settings.coinstack.endpoint,
-  })
-  const stopped = (): Monitor => {
-    throw new Error('No process detected')
-  }
-  const operations = operationsOf(core, loaded, status, stopped)
-  return {
-    isRunning: false,
-    operations: operations as unknown as Connection['operations'],
-    reader: context.ledger.storage,
-    close: () => core.close(),
-  }
-}
-
-function operationsOf(
-  { context, identity, sealer, retainer, storage }: Core,
-  { settings }: LoadedSettings,
-  status: () => ServerStatus,
-  showMonitor: () => Monitor,
-): Operations {
-  return createOperations({
-    context,
-    status,
-    monitor: showMonitor,
-    seal: ({ beforeMs }) =>
-      sealOnDemand(sealer, beforeMs, settings.ledger.sealAfterSeconds * 1000, context.now()),
-    retain: ({ isDry }) => retainOnDemand(retainer, sealer, policyOf(settings), isDry, context.now()),
-    retention: () => retainer.progress,
-    segments: () => storage.segments.list.map(({ registration }) => registration),
-    coinAddresses: () => ({
-      administrator: settings.admin.address,
-      servers: identity.keys.map((key) => key.address),
-      peers: [...settings.peer.addresses],
-    }),
-  })
 }
 
 /** The live projections, kept at their present values. */

@@ -56,7 +56,7 @@ export abstract class OperatorCommand extends BaseCommand {
   ): Promise<T> {
     const paths = this.paths(flags.home)
     // Half a second of modules that most commands do not need.
-    const { connect } = await import('./app.ts')
+    const { connect } = await import('./connect.ts')
     const connection = await connect(() => this.load(paths, flags.profile), paths, programVersion(), this.now)
     try {
       return await use(connection)

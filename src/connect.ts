@@ -1,0 +1,37 @@
+/** How a command reaches the server of a home: over its control socket, or in its own process where none runs. */
+import { type Connection, connectTo } from './admin/connection.ts'
+import { type HomePaths, prepareHome } from './config/home.ts'
+import type { LoadedSettings } from './config/load.ts'
+import { openCore } from './core.ts'
+import { operationsOf, statusOf } from './operations.ts'
+import type { Monitor } from './projections/monitor.ts'
+
+/**
+ * A connection to the server of this home if one runs, else to its data, opened by this process.
+ *
+ * @throws LedgerError, SettingsError
+ */
+export async function connect(
+  load: () => LoadedSettings,
+  paths: HomePaths,
+  version: string,
+  now: () => number,
+): Promise<Connection> {
+  const running = await connectTo(paths.controlSocket)
+  if (running) return running
+  const loaded = load()
+  prepareHome(paths)
+  const { settings } = loaded
+  const core = await openCore(loaded, paths, settings.server.issuer, now)
+  const status = () => statusOf(core, loaded, version, settings.coinstack.endpoint)
+  const stopped = (): Monitor => {
+    throw new Error('No process detected')
+  }
+  const operations = operationsOf(core, loaded, status, stopped)
+  return {
+    isRunning: false,
+    operations: operations as unknown as Connection['operations'],
+    reader: core.context.ledger.storage,
+    close: () => core.close(),
+  }
+}
