@@ -1,23 +1,16 @@
 /**
  * The keys that sign ID tokens and JWT access tokens, and all that they are published for.
  *
- * The ledger says what every key is; this is its fold, kept in memory, with the private parts of this server's own
- * keys. Servers of one ledger each sign with keys of their own and publish them all. A key's file is on disk
- * before its event is: dying between the two leaves a file that nobody knows, which goes with the next change.
+ * The ledger says what every key is (`key-ring.ts`). Servers of one ledger each sign with keys of their own and publish
+ * them all. A key's file is on disk before its event is: dying between the two leaves a file that nobody knows, which
+ * goes with the next change.
  */
-import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
+import { CompactSign, exportJWK, generateKeyPair, type JWK } from 'jose'
 import { LedgerError } from '../ledger/errors.ts'
-import type { Ledger } from '../ledger/ledger.ts'
 import type { ClientMetadata, SigningAlgorithm } from '../oauth/client-metadata.ts'
-import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
+import { type Event, streamOf } from '../oauth/events.ts'
 import { type VerifiedJwt, verifyJwt } from '../oauth/jwt.ts'
-import {
-  type HeldKey,
-  type KeySchedule,
-  type KeyStep,
-  nextKeyStep,
-  signingKeyOf,
-} from '../oauth/key-rotation.ts'
+import { type KeySchedule, type KeyStep, nextKeyStep, signingKeyOf } from '../oauth/key-rotation.ts'
 import {
   jwkThumbprint,
   publicJwk,
@@ -26,15 +19,9 @@ import {
   type SigningKeyStatus,
   statusOf,
 } from '../oauth/signing-key.ts'
-import type { ReadModels } from '../projections/read-models.ts'
-import type { PrivateKeyFiles } from './private-key-files.ts'
+import { KeyRing, type KeyRingSources } from './key-ring.ts'
 
-export interface SigningKeySources {
-  ledger: Ledger<Event>
-  models: ReadModels
-  files: PrivateKeyFiles
-  /** Of this server's own keys, former ones included; new keys are published by the first. */
-  serverAddresses: readonly string[]
+export interface SigningKeySources extends KeyRingSources {
   schedule: KeySchedule
   /** Lifetime of an access token whose client does not set its own. */
   accessSeconds: number
@@ -48,21 +35,17 @@ const mostSteps = 100
 
 export class SigningKeys {
   readonly #sources: SigningKeySources
-  readonly #keys = new Map<string, SigningKey>()
-  readonly #privateKeys = new Map<string, CryptoKey | Uint8Array>()
-  /** Own keys whose private part was looked for in its file. */
-  readonly #lookedFor = new Set<string>()
+  readonly #ring: KeyRing
   #turn: Promise<unknown> = Promise.resolve()
 
   /** Knows the keys that the ledger holds already once `load` has resolved. */
   constructor(sources: SigningKeySources) {
     this.#sources = sources
-    sources.ledger.committed$.subscribe((events) => this.#follow(events))
+    this.#ring = new KeyRing(sources)
   }
 
-  async load(): Promise<void> {
-    for await (const key of this.#sources.models.list('signing_key'))
-      if (!this.#keys.has(key.kid)) this.#keys.set(key.kid, key)
+  load(): Promise<void> {
+    return this.#ring.load()
   }
 
   static async open(sources: SigningKeySources): Promise<SigningKeys> {
@@ -98,7 +81,7 @@ export class SigningKeys {
 
   /** All keys of the ledger, the oldest first. */
   list(): SigningKey[] {
-    return [...this.#keys.values()].sort((a, b) => a.publishedAtSeconds - b.publishedAtSeconds)
+    return this.#ring.list()
   }
 
   /**
@@ -114,12 +97,12 @@ export class SigningKeys {
     const kid = this.#signingKid(algorithm) ?? (await this.#prepare(algorithm))
     return new CompactSign(Buffer.from(JSON.stringify(payload)))
       .setProtectedHeader({ alg: algorithm, typ, kid })
-      .sign(this.#privateKeys.get(kid)!)
+      .sign(this.#ring.privateKey(kid)!)
   }
 
   /** What a JWT says if a key of this ledger signed it, retired ones included. */
   verify(jwt: string): Promise<VerifiedJwt | undefined> {
-    return verifyJwt(jwt, (kid) => this.#keys.get(kid))
+    return verifyJwt(jwt, (kid) => this.#ring.get(kid))
   }
 
   /** The JWK set to publish (RFC 7517 section 5): what signs, signed or will sign. */
@@ -155,7 +138,7 @@ export class SigningKeys {
       const others = wanted.filter((algorithm) => !this.algorithms.includes(algorithm))
       if (others.length > 0) throw new RangeError(`signon.keys.algorithms does not hold ${others.join(', ')}`)
       for (const algorithm of wanted) {
-        const own = (await this.#held()).filter(({ key }) => key.algorithm === algorithm)
+        const own = (await this.#ring.held()).filter(({ key }) => key.algorithm === algorithm)
         const pending = own.filter(({ key }) => statusOf(key) === 'pending')
         const next = pending.find(({ isUsable }) => isUsable)?.key
         const steps: KeyStep[] = compromised
@@ -186,9 +169,9 @@ export class SigningKeys {
     return this.#inTurn(async () => {
       if (!this.algorithms.includes(algorithm))
         throw new RangeError(`signon.keys.algorithms does not hold ${algorithm}`)
-      const known = this.#keys.get(jwkThumbprint({ ...secret }))
+      const known = this.#ring.get(jwkThumbprint({ ...secret }))
       if (known) return statusOf(known)
-      const former = (await this.#held()).filter(
+      const former = (await this.#ring.held()).filter(
         ({ key }) => key.algorithm === algorithm && statusOf(key) === 'active',
       )
       await this.#publish(secret, algorithm, true)
@@ -204,11 +187,11 @@ export class SigningKeys {
   }
 
   #usedAlgorithms(): SigningAlgorithm[] {
-    return [...new Set(this.#heldNow().map(({ key }) => key.algorithm))]
+    return [...new Set(this.#ring.heldNow().map(({ key }) => key.algorithm))]
   }
 
   #signingKid(algorithm: SigningAlgorithm): string | undefined {
-    return signingKeyOf(this.#heldNow(), algorithm)?.kid
+    return signingKeyOf(this.#ring.heldNow(), algorithm)?.kid
   }
 
   async #prepare(algorithm: SigningAlgorithm): Promise<string> {
@@ -226,20 +209,17 @@ export class SigningKeys {
   }
 
   async #settle(algorithms: readonly SigningAlgorithm[]): Promise<KeyStep[]> {
-    const { schedule, now, files } = this.#sources
+    const { schedule, now } = this.#sources
     const done: KeyStep[] = []
     for (const algorithm of algorithms)
       while (done.length < mostSteps) {
-        const held = await this.#held()
+        const held = await this.#ring.held()
         const step = nextKeyStep(held, algorithm, schedule, Math.floor(now() / 1000))
         if (!step) break
         await this.#take(step)
         done.push(step)
       }
-    if (done.length > 0) {
-      const kept = this.list().filter((key) => ['pending', 'active'].includes(statusOf(key)))
-      await files.keepOnly(new Set(kept.map(({ kid }) => kid)))
-    }
+    if (done.length > 0) await this.#ring.removeFiles()
     return done
   }
 
@@ -254,7 +234,7 @@ export class SigningKeys {
       const lastExpiresAtSeconds = await this.#lastExpiry(step.reason)
       await this.#append(kid, [{ type: 'signing_key.replaced', reason: step.reason, lastExpiresAtSeconds }])
     }
-    if (step.do !== 'activate') this.#privateKeys.delete(kid)
+    if (step.do !== 'activate') this.#ring.forget(kid)
   }
 
   async #create(algorithm: SigningAlgorithm, activate: boolean): Promise<void> {
@@ -263,17 +243,14 @@ export class SigningKeys {
   }
 
   async #publish(secret: JWK, algorithm: SigningAlgorithm, activate: boolean): Promise<void> {
-    const { files, serverAddresses } = this.#sources
     const jwk = publicJwk({ ...secret })
     const kid = jwkThumbprint(jwk)
-    await files.write(kid, secret)
-    this.#lookedFor.add(kid)
-    this.#privateKeys.set(kid, await importJWK({ ...secret, ext: false }, algorithm))
+    await this.#ring.hold(kid, secret, algorithm)
     const published: Event = {
       type: 'signing_key.published',
       algorithm,
       jwk,
-      serverAddress: serverAddresses[0]!,
+      serverAddress: this.#sources.serverAddresses[0]!,
     }
     await this.#append(kid, activate ? [published, { type: 'signing_key.activated' }] : [published])
   }
@@ -299,30 +276,5 @@ export class SigningKeys {
     for await (const { metadata, removed } of models.list('client'))
       if (!removed) longest = Math.max(longest, metadata.accessTokenValiditySeconds ?? 0)
     return nowSeconds + longest + marginSeconds
-  }
-
-  async #held(): Promise<HeldKey[]> {
-    for (const { key } of this.#heldNow()) {
-      const signs = statusOf(key) === 'pending' || statusOf(key) === 'active'
-      if (!signs || this.#lookedFor.has(key.kid)) continue
-      const secret = await this.#sources.files.read(key.kid)
-      this.#lookedFor.add(key.kid)
-      if (secret) this.#privateKeys.set(key.kid, await importJWK({ ...secret, ext: false }, key.algorithm))
-    }
-    return this.#heldNow()
-  }
-
-  #heldNow(): HeldKey[] {
-    const { serverAddresses } = this.#sources
-    const own = [...this.#keys.values()].filter((key) => serverAddresses.includes(key.serverAddress))
-    return own.map((key) => ({ key, isUsable: this.#privateKeys.has(key.kid) }))
-  }
-
-  #follow(events: readonly Recorded[]): void {
-    for (const { stream, event } of events) {
-      if (!event.type.startsWith('signing_key.')) continue
-      const { state } = this.#sources.models.load('signing_key', stream)
-      if (state) this.#keys.set(state.kid, state)
-    }
   }
 }
