@@ -6,6 +6,7 @@ import type { SavedCheckpoint } from './audit/checkpoint-check.ts'
 import { rebuildLifetimes } from './audit/lifetime-rebuild.ts'
 import { type RebuiltRows, rebuildRows } from './audit/rebuild.ts'
 import { restoreBackup } from './audit/restore.ts'
+import type { OnVerifyProgress, VerifyStep } from './audit/verification.ts'
 import { type Verification, verifyLedger } from './audit/verify.ts'
 import { auditThreads } from './audit-thread.ts'
 import { verifyMessage } from './chain/message.ts'
@@ -24,7 +25,7 @@ export interface AuditOptions {
   saved?: readonly SavedCheckpoint[]
   /** The folder of older events is read by this process also where the server runs. */
   paths: HomePaths
-  onProgress?: (done: number, total: number) => void
+  onProgress?: OnVerifyProgress
 }
 
 /** Verifies the whole log of a server, running or stopped, in this process. */
@@ -73,7 +74,7 @@ export function savedCheckpoint(file: string): SavedCheckpoint {
  */
 export async function rebuildReadModels(
   paths: HomePaths,
-  onProgress?: (done: number, total: number) => void,
+  onProgress?: (done: number, total: number, step: VerifyStep | 'rebuilding') => void,
 ): Promise<Rebuilt> {
   if (await connectTo(paths.controlSocket))
     throw new ControlError('already_running', 'a running server needs its read models: stop it first')
@@ -94,7 +95,10 @@ export async function rebuildReadModels(
         'damaged',
         `the log itself is damaged, nothing was rebuilt: ${fault.kind}${fault.position === null ? '' : ` at position ${fault.position}`}: ${fault.detail}`,
       )
-    const rows = await rebuildRows(storage, `${paths.ledger}.rebuild`, { onProgress, threads })
+    const rows = await rebuildRows(storage, `${paths.ledger}.rebuild`, {
+      onProgress: (done, total) => onProgress?.(done, total, 'rebuilding'),
+      threads,
+    })
     return { ...rows, lifetimes: await rebuildLifetimes(storage) }
   } finally {
     await storage.close()
@@ -109,7 +113,7 @@ export async function rebuildReadModels(
 export async function restoreLedger(
   directory: string,
   paths: HomePaths,
-  onProgress: (done: number, total: number) => void,
+  onProgress: OnVerifyProgress,
 ): Promise<{ manifest: BackupManifest; verification: Verification }> {
   if (await connectTo(paths.controlSocket))
     throw new ControlError('already_running', 'a server runs in this home and has its own ledger')

@@ -10,7 +10,7 @@ import {
 import type { HomePaths } from '../../src/config/home.ts'
 import { nodeClient } from '../../src/node-client.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
-import { progressLine } from '../../src/terminal/progress.ts'
+import { eventProgress, progressLine } from '../../src/terminal/progress.ts'
 import { rebuiltText, verificationText } from '../../src/verification-text.ts'
 
 export default class AuditVerify extends OperatorCommand {
@@ -55,7 +55,6 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
     return this.withConnection(flags, async (connection) => {
       const { administrator, servers, peers } = await connection.operations.coinAddresses({})
       const progress = progressLine(process.stderr, this.errorAppearance.interactive)
-      const started = this.now()
       const endpoint = flags.offline ? undefined : (flags.node ?? (await nodeEndpoint(connection)))
       const { timeoutMs } = settings.coinstack
       const verification = await verifyHistory(connection, {
@@ -67,10 +66,7 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
           endpoint === undefined ? undefined : nodeClient({ endpoint, timeoutMs, environment: process.env }),
         saved,
         paths,
-        onProgress: (done, total) => {
-          const rate = Math.round(done / Math.max((this.now() - started) / 1000, 0.001))
-          progress.update(`verified ${done} of ${total} events, ${rate} a second`)
-        },
+        onProgress: eventProgress(progress, () => this.now()),
       })
       progress.clear()
       this.log(verificationText(verification))
@@ -81,8 +77,9 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
 
   async #rebuild(paths: HomePaths): Promise<Rebuilt> {
     const progress = progressLine(process.stderr, this.errorAppearance.interactive)
-    const rebuilt = await rebuildReadModels(paths, (done, total) =>
-      progress.update(`rebuilding, ${done} of ${total} events`),
+    const rebuilt = await rebuildReadModels(
+      paths,
+      eventProgress(progress, () => this.now()),
     )
     progress.clear()
     this.log(rebuiltText(rebuilt))

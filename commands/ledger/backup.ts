@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { Args } from '@oclif/core'
 import { type BackupManifest, writeBackup } from '../../src/audit/backup.ts'
 import { OperatorCommand, profileFlag, programVersion } from '../../src/operator-command.ts'
-import { progressLine } from '../../src/terminal/progress.ts'
+import { eventProgress, progressLine } from '../../src/terminal/progress.ts'
 
 export default class LedgerBackup extends OperatorCommand {
   static override summary = 'copy the ledger, while the server runs or stopped'
@@ -19,10 +19,11 @@ A backup holds the names of persons who are erased later: keep backups no longer
     const directory = resolve(args.dir)
     return this.withConnection(flags, async ({ reader }) => {
       const progress = progressLine(process.stderr, this.errorAppearance.interactive)
+      const show = eventProgress(progress, () => this.now())
       const manifest = await writeBackup(reader, directory, {
         program: programVersion(),
         nowMs: this.now(),
-        onProgress: (done, total) => progress.update(`copied ${done} of ${total} events`),
+        onProgress: (done, total) => show(done, total, 'events'),
       })
       progress.clear()
       this.log(`Backup written: ${manifest.size} events, root ${manifest.root}`)

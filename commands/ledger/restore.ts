@@ -3,7 +3,7 @@ import { Args } from '@oclif/core'
 import { restoreLedger } from '../../src/auditing.ts'
 import { prepareHome } from '../../src/config/home.ts'
 import { OperatorCommand } from '../../src/operator-command.ts'
-import { progressLine } from '../../src/terminal/progress.ts'
+import { eventProgress, progressLine } from '../../src/terminal/progress.ts'
 
 interface Restored {
   events: number
@@ -26,8 +26,10 @@ What happened after the backup is lost: tokens revoked since then are valid agai
     const paths = this.paths(flags.home)
     prepareHome(paths)
     const progress = progressLine(process.stderr, this.errorAppearance.interactive)
-    const { manifest, verification } = await restoreLedger(resolve(args.dir), paths, (done, total) =>
-      progress.update(`verified ${done} of ${total} events`),
+    const { manifest, verification } = await restoreLedger(
+      resolve(args.dir),
+      paths,
+      eventProgress(progress, () => this.now()),
     )
     progress.clear()
     const { size, root } = manifest

@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core'
 import { type LedgerStats, ledgerStats } from '../../src/audit/stats.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
 import { statsBlock } from '../../src/stats-text.ts'
-import { progressLine } from '../../src/terminal/progress.ts'
+import { eventProgress, progressLine } from '../../src/terminal/progress.ts'
 import { blockTable } from '../../src/terminal/tables.ts'
 
 export default class LedgerStatistics extends OperatorCommand {
@@ -22,12 +22,13 @@ export default class LedgerStatistics extends OperatorCommand {
     const directory = this.paths(flags.home).ledger
     return this.withConnection(flags, async ({ reader, operations }) => {
       const progress = progressLine(process.stderr, this.errorAppearance.interactive)
+      const show = eventProgress(progress, () => this.now())
       const stats = await ledgerStats(reader, {
         directory,
         segments: await operations.segments({}),
         lastEvents: flags.last,
         types: flags.types,
-        onProgress: (done, total) => progress.update(`counted ${done} of ${total} events`),
+        onProgress: (done, total) => show(done, total, 'events'),
       })
       progress.clear()
       this.log(blockTable(statsBlock(stats)))

@@ -65,9 +65,15 @@ export class IndexCheck {
     this.#comparison.expect(streamKey(stream, version), encodePosition(position))
   }
 
-  /** @param sizeNow tells how far the log has come: entries up to there may be new */
-  async finish(sizeNow: () => Promise<number>): Promise<void> {
-    const newest = await this.#scan()
+  /**
+   * @param sizeNow tells how far the log has come: entries up to there may be new
+   * @param onProgress is told how many entries were gone through
+   */
+  async finish(
+    sizeNow: () => Promise<number>,
+    onProgress: (done: number, total: number) => void,
+  ): Promise<void> {
+    const newest = await this.#scan(onProgress)
     if (newest && newest.position >= (await sizeNow()))
       this.#faults.add(
         null,
@@ -85,28 +91,29 @@ export class IndexCheck {
   }
 
   /** @returns the entry that points farthest behind the events that are verified, if there is one */
-  async #scan(): Promise<{ key: Buffer; position: number } | undefined> {
+  async #scan(
+    onProgress: (done: number, total: number) => void,
+  ): Promise<{ key: Buffer; position: number } | undefined> {
+    let done = 0
     let newest: { key: Buffer; position: number } | undefined
     let before: { key: Buffer; position: number } | undefined
     for await (const entries of listsOf(this.#reader, rangeOf('stream'))) {
-      const wellFormed = entries.filter(([key, value]) => this.#isEntry(key, value))
-      for (const [key, value] of wellFormed) {
+      for (const [key, value] of entries) {
+        if (!isIndexEntry(key, value)) {
+          this.#faults.add(null, 'index_unexpected', `a malformed entry with the key ${key.toString('hex')}`)
+          continue
+        }
         const position = decodePosition(value)
         this.#checkOrder(key, position, before)
         before = { key, position }
         if (position < this.#size) this.#comparison.found(key, value)
         else if (!newest || position > newest.position) newest = before
       }
-      await this.#late.take(wellFormed)
+      await this.#late.take(entries)
+      done += entries.length
+      onProgress(Math.min(done, this.#size), this.#size)
     }
     return newest
-  }
-
-  #isEntry(key: Buffer, value: Buffer): boolean {
-    const isEntry = isIndexEntry(key, value)
-    if (!isEntry)
-      this.#faults.add(null, 'index_unexpected', `a malformed entry with the key ${key.toString('hex')}`)
-    return isEntry
   }
 
   #checkOrder(key: Buffer, position: number, before?: { key: Buffer; position: number }): void {

@@ -8,6 +8,7 @@ import {
   decodeIndexEntry,
   eventKey,
   type IndexEntry,
+  isIndexEntry,
   rangeOf,
   sideKey,
   versionOfKey,
@@ -55,6 +56,7 @@ export class LateStreams {
   readonly #reader: StorageReader
   readonly #follower: LateFollower
   readonly #options: LateOptions
+  #followed = 0
   #stream = ''
   #loaded: StateBefore = unknownState
 
@@ -64,10 +66,15 @@ export class LateStreams {
     this.#options = options
   }
 
-  /** Takes well-formed entries of the index in their order; a promise only where there are late ones. */
+  /** How many late events were gone through. */
+  get followed(): number {
+    return this.#followed
+  }
+
+  /** Takes entries of the index in their order; a promise only where there are late ones. */
   take(entries: readonly Entry[]): Promise<void> | undefined {
     const late = entries
-      .filter(([key]) => versionOfKey(key) >= earlyEvents)
+      .filter(([key, value]) => isIndexEntry(key, value) && versionOfKey(key) >= earlyEvents)
       .map(decodeIndexEntry)
       .filter((entry) => entry.position < this.#options.size && isLate(entry))
     return late.length > 0 ? this.#follow(late) : undefined
@@ -81,6 +88,7 @@ export class LateStreams {
 
   async #follow(names: readonly IndexEntry[]): Promise<void> {
     const events = await this.#read(names)
+    this.#followed += names.length
     for (const [i, { stream }] of names.entries()) {
       if (stream !== this.#stream) {
         this.finish()
@@ -132,14 +140,22 @@ export function lateLaws(reader: StorageReader, faults: Faults, options: LateOpt
   )
 }
 
-/** All late events of the log. */
+/**
+ * All late events of the log.
+ *
+ * @param onProgress is told how many there were
+ */
 export async function followLate(
   reader: StorageReader,
   follower: LateFollower,
   options: LateOptions,
+  onProgress?: (done: number) => void,
 ): Promise<void> {
   const streams = new LateStreams(reader, follower, options)
-  for await (const entries of listsOf(reader, rangeOf('stream'))) await streams.take(entries)
+  for await (const entries of listsOf(reader, rangeOf('stream'))) {
+    await streams.take(entries)
+    onProgress?.(streams.followed)
+  }
   streams.finish()
 }
 

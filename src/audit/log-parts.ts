@@ -33,15 +33,23 @@ export class LogParts {
     return ahead(this.#work.width, this.#cut(), (stretch) => this.#work.stretch(stretch))
   }
 
-  /** @returns whether the stream index names the events and nothing else */
-  async holdsIndex(sizeNow: () => Promise<number>): Promise<boolean> {
+  /**
+   * @param onProgress is told about how many events have been found in it
+   * @returns whether the stream index names the events and nothing else, and late events keep to the laws
+   */
+  async holdsIndex(
+    sizeNow: () => Promise<number>,
+    onProgress: (done: number, total: number) => void,
+  ): Promise<boolean> {
     const count = Math.max(this.#work.width * partsEach, Math.ceil(this.#size / eventsEachIndexPart))
     const parts: IndexPart[] = await partsOfIndex(this.#reader, this.#size, count)
     const scan = (part: IndexPart) => this.#work.index(part, this.#size)
     let newest = -1
+    let done = 0
     for await (const scanned of ahead(this.#work.width, parts, scan)) {
       if (!scanned) return false
       newest = Math.max(newest, scanned.newest)
+      onProgress(Math.round((this.#size * ++done) / parts.length), this.#size)
     }
     for (const sum of await this.#work.sums()) this.sums.add(sum)
     return this.sums.isZero && (newest < 0 || newest < (await sizeNow()))

@@ -7,6 +7,7 @@ import { renameDurably, syncFiles, writeDurably } from '../ledger/durable-file.t
 import { openStorage } from '../ledger/storage.ts'
 import type { VerifyMessage } from './authority.ts'
 import { BackupError, type BackupManifest, backupParts } from './backup.ts'
+import type { OnVerifyProgress } from './verification.ts'
 import { type Verification, verifyLedger } from './verify.ts'
 
 export interface RestorePlace {
@@ -22,7 +23,7 @@ export interface RestorePlace {
 
 export interface RestoreOptions {
   verifyMessage: VerifyMessage
-  onProgress?: (done: number, total: number) => void
+  onProgress?: OnVerifyProgress
 }
 
 /**

@@ -46,12 +46,12 @@ export async function foldStates(
 ): Promise<void> {
   const states = new RecentStates((stream, loaded) => fold.leave(stream, loaded), mostRecent)
   let done = 0
-  let hasLate = false
+  let late = 0
   for await (const events of eventLists(reader, size)) {
     for (const recorded of events) {
       const { stream, version } = recorded
       if (!isRecallCheap && isLate(recorded)) {
-        hasLate = true
+        late++
         continue
       }
       const known = version === 0 ? noEvents : states.get(stream)
@@ -62,10 +62,11 @@ export async function foldStates(
     }
     done += events.length
     await fold.pause?.()
-    onProgress?.(done, size)
+    onProgress?.(done - late, size)
   }
   states.clear()
-  if (hasLate) await followLate(reader, fold, { size })
+  const early = done - late
+  if (late > 0) await followLate(reader, fold, { size }, (followed) => onProgress?.(early + followed, size))
 }
 
 const saltBytes = 32

@@ -6,6 +6,12 @@ import type { SavedCheckpoint } from './checkpoint-check.ts'
 import type { Fault } from './fault.ts'
 import type { SegmentSource } from './segment-check.ts'
 
+/** What a verification goes through, one behind the other; the last only where it is asked for. */
+export type VerifyStep = 'events' | 'stream index' | 'read models'
+
+/** Of each step: about how many events it has come through. */
+export type OnVerifyProgress = (done: number, total: number, step: VerifyStep) => void
+
 export interface VerifyOptions {
   verifyMessage: VerifyMessage
   /** Addresses known from outside the log; without them the log's own word is taken, and told as `servers`. */
@@ -20,7 +26,7 @@ export interface VerifyOptions {
   segments?: SegmentSource
   /** How many faults are collected; 100 where left out. */
   mostFaults?: number
-  onProgress?: (done: number, total: number) => void
+  onProgress?: OnVerifyProgress
   /** Threads that share the work where the log is long enough for it. */
   threads?: ThreadSource
 }

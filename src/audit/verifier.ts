@@ -22,7 +22,7 @@ import { checkStrayEntries } from './stray-entries.ts'
 import { StreamStates } from './stream-states.ts'
 import type { CheckedStretch } from './stretch-check.ts'
 import { sizeOf, storedFrontier, TreeCheck } from './tree-check.ts'
-import type { Verification, VerifyOptions } from './verification.ts'
+import type { Verification, VerifyOptions, VerifyStep } from './verification.ts'
 
 export interface OpenedLog {
   reader: StorageReader
@@ -92,7 +92,7 @@ export class Verifier {
     this.#records = new RecordCheck(this.#faults, { index, states, drops, authority, erasures, rows })
     await this.#takeBlocks(0)
     await this.#checkBeyond()
-    await index.finish(this.#sizeNow)
+    await index.finish(this.#sizeNow, this.#onProgress('stream index'))
     this.#mayFollow = index.isRight || !this.#records.hasLate
     await this.#checkRows(rows && ((found) => rows.finish(this.#size, found)))
     this.#authority.finish()
@@ -108,15 +108,19 @@ export class Verifier {
     await this.#takeBlocks(this.#verified)
     await this.#checkBeyond()
     this.#authority.finish()
-    if (this.#faults.count > 0 || this.#tree.isBroken || !(await parts.holdsIndex(this.#sizeNow)))
-      return false
+    if (this.#faults.count > 0 || this.#tree.isBroken || !(await this.#holdsIndex(parts))) return false
     return this.#holdsRows()
+  }
+
+  #holdsIndex(parts: LogParts): Promise<boolean> {
+    return parts.holdsIndex(this.#sizeNow, this.#onProgress('stream index'))
   }
 
   async #holdsRows(): Promise<boolean> {
     const { rows, threads } = this.#options
+    const onProgress = this.#onProgress('read models')
     const compare = async (found: Faults) => {
-      const differing = await differingRows(this.#reader, this.#size, { threads })
+      const differing = await differingRows(this.#reader, this.#size, { threads, onProgress })
       if (differing.size > 0) found.add(null, 'row_altered', 'rows are not those of the events')
     }
     await this.#checkRows(rows ? compare : undefined)
@@ -172,9 +176,13 @@ export class Verifier {
     await this.#tree.finish(this.#sizeNow)
   }
 
+  #onProgress(step: VerifyStep): (done: number, total: number) => void {
+    return (done, total) => this.#options.onProgress?.(done, total, step)
+  }
+
   #goOn(verified: number): void {
     this.#verified = verified
-    this.#options.onProgress?.(verified, this.#size)
+    this.#options.onProgress?.(verified, this.#size, 'events')
   }
 
   async #takeBlock(block: Block): Promise<void> {

@@ -266,17 +266,23 @@ test('a log that holds is gone through once, whoever does it', async () => {
   const storage = await openStorage(join(original, 'ledger'))
   try {
     for (const more of [{}, { threads: inProcess(original) }]) {
-      const progress: number[] = []
+      const progress = new Map<string, number[]>()
       const result = await verifyLedger(storage, {
         ...options,
         ...more,
-        onProgress: (done, total) => {
+        rows: true,
+        onProgress: (done, total, step) => {
           expect(total).toBe(size)
-          progress.push(done)
+          progress.set(step, [...(progress.get(step) ?? []), done])
         },
       })
       expect(result).toMatchObject({ ok: true, events: size, checkpoints: 4 })
-      expect(progress).toEqual([256, 512, 768, 1024, size])
+      expect([...progress.keys()]).toEqual(['events', 'stream index', 'read models'])
+      expect(progress.get('events')).toEqual([256, 512, 768, 1024, size])
+      for (const counts of progress.values()) {
+        expect(counts).toEqual(counts.toSorted((a, b) => a - b))
+        expect(counts.at(-1)).toBe(size)
+      }
     }
   } finally {
     await storage.close()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { appearanceOf, paint, shorten, visible } from '../../src/terminal/output.ts'
-import { progressLine } from '../../src/terminal/progress.ts'
+import { eventProgress, progressLine } from '../../src/terminal/progress.ts'
 
 describe('what a stream can show', () => {
   const terminal = { isTTY: true, columns: 120 }
@@ -63,5 +63,23 @@ describe('progress line', () => {
     const progress = progressLine({ write: () => expect.unreachable() }, false)
     progress.update('one')
     progress.clear()
+  })
+
+  test('a bar, and the rate of each step', () => {
+    const written: string[] = []
+    let nowMs = 1_000_000
+    const show = eventProgress({ update: (text) => written.push(text), clear: () => {} }, () => nowMs)
+    show(0, 1_200_000, 'events')
+    nowMs += 2500
+    show(300_000, 1_200_000, 'events')
+    show(10, 10, 'read models')
+    nowMs += 1000
+    show(0, 0, 'read models')
+    expect(written).toEqual([
+      'events [                    ]   0 % of 1,200,000',
+      'events [=====               ]  25 % of 1,200,000, 120,000 a second',
+      'read models [====================] 100 % of 10',
+      'read models [====================] 100 % of 0, 0 a second',
+    ])
   })
 })
