@@ -1,8 +1,7 @@
 /** Bundles as the auditor asks for them and checks them, and what the check came to, for people. */
 import type { Connection } from './admin/connection.ts'
-import type { Manifest } from './audit/bundle.ts'
 import { type BundleVerdict, checkBundle } from './audit/bundle-check.ts'
-import { type ExportOptions, exportBundle } from './audit/bundle-export.ts'
+import { type Exported, type ExportOptions, exportBundle } from './audit/bundle-export.ts'
 import { stationNames } from './audit/stations.ts'
 import { type AuditorKnowledge, trustOf, verifySignature } from './auditor.ts'
 
@@ -11,7 +10,7 @@ export const writeBundle = (
   { reader }: Pick<Connection, 'reader'>,
   directory: string,
   options: Omit<ExportOptions, 'verifyMessage'>,
-): Promise<Manifest> => exportBundle(reader, directory, { ...options, verifyMessage: verifySignature })
+): Promise<Exported> => exportBundle(reader, directory, { ...options, verifyMessage: verifySignature })
 
 /** @throws ProofFileError malformed, unknown_version */
 export const verifyBundle = (directory: string, known: AuditorKnowledge): Promise<BundleVerdict> =>
@@ -21,6 +20,7 @@ export const verifyBundle = (directory: string, known: AuditorKnowledge): Promis
 export function bundleText({
   manifest,
   events,
+  dropped,
   checkpoints,
   servers,
   faults,
@@ -28,8 +28,9 @@ export function bundleText({
 }: BundleVerdict): string {
   const { origin, from, to } = manifest
   const verdict = faults.length === 0 ? 'nothing missing, nothing altered' : `faults: ${faults.length}`
+  const counts = `events: ${events}${dropped > 0 ? `, dropped by policy: ${dropped}` : ''}`
   return [
-    `positions ${from} to ${to} of ${origin}, events: ${events}, checkpoints: ${checkpoints}: ${verdict}`,
+    `positions ${from} to ${to} of ${origin}, ${counts}, checkpoints: ${checkpoints}: ${verdict}`,
     `signed by ${servers.length === 0 ? 'nobody' : servers.join(', ')}`,
     ...faults.map(({ file, detail }) => `FAULT ${file}: ${detail}`),
     ...stations

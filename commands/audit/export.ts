@@ -1,11 +1,12 @@
 import { Flags } from '@oclif/core'
+import type { Manifest } from '../../src/audit/bundle.ts'
 import { writeBundle } from '../../src/bundles.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
 
 export default class AuditExport extends OperatorCommand {
   static override summary = 'write a range of the ledger and all that proves it into a folder'
   static override description =
-    `Events, checkpoints, anchors and the hashes that lead from one to the other, for audit verify-bundle, which needs neither this server nor its ledger. The folder must not be there yet; it appears whole or not at all.`
+    `Events, checkpoints, anchors and the hashes that lead from one to the other, for audit verify-bundle, which needs neither this server nor its ledger. Of records that the retention policy dropped it holds the leaf hashes, and the events that say so. The folder must not be there yet; it appears whole or not at all.`
   static override examples = ['<%= config.bin %> <%= command.id %> --from 0 --to 999 -o bundle']
   static override flags = {
     ...profileFlag,
@@ -21,13 +22,15 @@ export default class AuditExport extends OperatorCommand {
     }),
   }
 
-  async run(): Promise<{ directory: string; origin: string; from: number; to: number; size: number }> {
+  async run(): Promise<Omit<Manifest, 'files' | 'left' | 'right'> & { directory: string; dropped: number }> {
     const { flags } = await this.parse(AuditExport)
     const { from, to, output, disclose, unanchored } = flags
     return this.withConnection(flags, async (connection) => {
-      const { origin, size } = await writeBundle(connection, output, { from, to, disclose, unanchored })
+      const { manifest, dropped } = await writeBundle(connection, output, { from, to, disclose, unanchored })
+      const { origin, size } = manifest
       this.log(`Bundle written: ${output} (positions ${from} to ${to}, in the tree of ${size} events)`)
-      return { directory: output, origin, from, to, size }
+      if (dropped > 0) this.log(`${dropped} records dropped by policy: their leaf hashes stand for them`)
+      return { directory: output, origin, from, to, size, dropped }
     })
   }
 }

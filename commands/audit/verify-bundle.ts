@@ -7,7 +7,7 @@ import { BaseCommand } from '../../src/terminal/base-command.ts'
 export default class AuditVerifyBundle extends BaseCommand {
   static override summary = 'verify a bundle, without server, network or ledger'
   static override description =
-    `Recomputes every leaf and the tree over the range, checks every signature, every anchor and that each event may follow on those before it in its stream, and that each file is as it was written. Give the addresses of the server and the administrator as you know them from elsewhere: a bundle cannot vouch for itself, and the block of a development chain proves nothing.
+    `Recomputes every leaf and the tree over the range, checks every signature, every anchor and that each event may follow on those before it in its stream, and that each file is as it was written. A record may be missing only where an event of the same ledger says that it was dropped by policy; how many were, by which events and at which age, is told. Give the addresses of the server and the administrator as you know them from elsewhere: a bundle cannot vouch for itself, and the block of a development chain proves nothing.
 
 Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
   static override args = {

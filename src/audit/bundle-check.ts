@@ -1,7 +1,7 @@
 /**
  * Verifies a bundle from its own bytes: no ledger, and no network but for a node that may be asked. Every byte of it is
  * held against another or against a signature, and every event against the laws of the protocol. Memory goes with the
- * number of checkpoints, not with that of records.
+ * number of checkpoints and of dropped streams, not with that of records.
  */
 import { hash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
@@ -11,12 +11,12 @@ import { decodeEvent } from '../oauth/event-codec.ts'
 import type { Recorded } from '../oauth/events.ts'
 import { type Checkpoint, parseCheckpoint } from '../tree/checkpoint.ts'
 import { leafHash, sameHash } from '../tree/hash.ts'
-import { verifyInclusion } from '../tree/proofs.ts'
 import { parseNote } from '../tree/signed-note.ts'
 import { Authority, type Trusted, type VerifyMessage } from './authority.ts'
 import {
   type BundleFile,
   decodeManifest,
+  droppedName,
   longestManifestBytes,
   type Manifest,
   manifestName,
@@ -24,15 +24,15 @@ import {
   subtreesBefore,
   subtreesBehind,
 } from './bundle.ts'
+import { BundleDrops } from './bundle-drops.ts'
 import { BundleFolder } from './bundle-folder.ts'
 import { BundleStreams } from './bundle-streams.ts'
 import { Faults } from './fault.ts'
 import { RangeTree } from './range-tree.ts'
-import { decodeAnchor, decodeProven } from './receipt.ts'
+import { decodeAnchor } from './receipt.ts'
 import { AnchorStations } from './receipt-anchor-check.ts'
 import type { NotedTree } from './receipt-check.ts'
 import { type Station, Stations } from './stations.ts'
-import { parseTlogProof } from './tlog-proof.ts'
 
 export interface BundleCheckOptions {
   verifyMessage: VerifyMessage
@@ -52,6 +52,8 @@ export interface BundleVerdict {
   manifest: Manifest
   /** Records that are as they were hashed, in their places. */
   events: number
+  /** Records that were dropped by policy, as events say that are in the bundle. */
+  dropped: number
   checkpoints: number
   /** Addresses of the servers that signed, by the bundle's own word. */
   servers: string[]
@@ -61,6 +63,8 @@ export interface BundleVerdict {
 }
 
 const saltBytes = 32
+/** Length and record, which is never shorter. */
+const fewestBytes = 4 + 24
 const mostFaults = 100
 
 /** @throws ProofFileError malformed, unknown_version: where there is no manifest to go by */
@@ -80,6 +84,7 @@ class BundleCheck {
   readonly #manifest: Manifest
   readonly #found = new Faults(mostFaults)
   readonly #authority: Authority
+  readonly #drops: BundleDrops
   readonly #streams: BundleStreams
   readonly #chain: ChainClient | undefined
   readonly #stations = new Stations()
@@ -98,7 +103,10 @@ class BundleCheck {
     this.#folder = folder
     this.#manifest = manifest
     this.#chain = chain
-    this.#streams = new BundleStreams(manifest.from, this.#found)
+    this.#drops = new BundleDrops({ from: manifest.from, to: manifest.to + 1 }, this.#found)
+    this.#streams = new BundleStreams(manifest.from, this.#found, {
+      droppedAt: (stream) => this.#drops.droppedAt(stream),
+    })
     this.#authority = new Authority(verifyMessage, trusted, this.#found)
     if (!trusted.serverAddresses)
       this.#stations.notProved(
@@ -127,8 +135,15 @@ class BundleCheck {
   }
 
   async content(): Promise<void> {
-    const { from, to, size, left, right } = this.#manifest
+    const { from, to, size, left, right, files } = this.#manifest
+    // A range that nobody could have written would keep this going for ever.
+    if ((await this.#folder.bytes('records.bin')) < (to + 1 - from) * fewestBytes)
+      return this.#fault('records.bin', `it is too short for positions ${from} to ${to}`)
     await this.#attempt('checkpoints.jsonl', () => this.#readCheckpoints())
+    if (files[droppedName] !== undefined)
+      await this.#attempt(droppedName, () =>
+        this.#drops.read(this.#folder.events(droppedName, this.#covering)),
+      )
     await this.#attempt('servers.jsonl', () => this.#readServers())
     await this.#attempt(manifestName, () => this.#appendSubtrees(subtreesBefore(from), left))
     await this.#attempt('records.bin', () => this.#readRecords())
@@ -136,7 +151,10 @@ class BundleCheck {
     await this.#attempt(manifestName, () => this.#appendSubtrees(subtreesBehind(to + 1, size), right))
     if (this.#tree.size > to + 1) this.#checkTree()
     this.#authority.finish()
-    if (this.#found.count === 0 && this.faults.length === 0) this.#streams.finish(this.#stations)
+    if (this.#found.count === 0 && this.faults.length === 0) {
+      this.#streams.finish(this.#stations)
+      this.#drops.finish(this.#stations)
+    }
     await this.#attempt('anchors.jsonl', () => this.#readAnchors())
     for (const { position, detail } of this.#found.sorted())
       this.#fault('records.bin', position === null ? detail : `position ${position}: ${detail}`)
@@ -149,11 +167,16 @@ class BundleCheck {
       ok: this.faults.length === 0,
       manifest: this.#manifest,
       events: this.#events,
+      dropped: this.#drops.count,
       checkpoints: this.#checkpoints,
       servers: [...new Set(this.#authority.servers.map(({ serverAddress }) => serverAddress))],
       faults: this.faults,
       stations: this.#stations.all,
     }
+  }
+
+  get #covering(): NotedTree | undefined {
+    return this.#trees.get(this.#manifest.size)
   }
 
   async #readCheckpoints(): Promise<void> {
@@ -173,21 +196,13 @@ class BundleCheck {
 
   /** Servers of the range itself come with its records; those behind it are heard of in their turn. */
   async #readServers(): Promise<void> {
-    const { from, to, size } = this.#manifest
-    const root = this.#trees.get(size)?.checkpoint.root ?? Buffer.alloc(0)
-    let i = 0
-    for await (const value of this.#folder.lines('servers.jsonl')) {
-      const { record: bytes, proof, side } = decodeProven(value, `line ${++i}`)
-      const { index, path, checkpoint } = parseTlogProof(proof)
-      const { commitment, ...record } = decodeRecord(bytes)
-      if (side || checkpoint !== this.#trees.get(size)?.note || record.position !== index)
-        throw new RangeError(`line ${i} is not a server of the covering tree`)
-      verifyInclusion(index, size, leafHash(bytes), path, root)
-      const event = decodeEvent(record.type, record.body)
-      if (event.type !== 'server.opened') throw new RangeError(`line ${i} opens no server`)
-      const feed = () => this.#authority.check({ ...record, event }, commitment)
-      if (index < from) feed()
-      else if (index > to) this.#later.push(feed)
+    const { from, to } = this.#manifest
+    for await (const server of this.#folder.events('servers.jsonl', this.#covering)) {
+      const { event, position } = server
+      if (event.type !== 'server.opened') throw new RangeError(`position ${position} opens no server`)
+      const feed = () => this.#authority.check(server, undefined)
+      if (position < from) feed()
+      else if (position > to) this.#later.push(feed)
     }
   }
 
@@ -196,16 +211,20 @@ class BundleCheck {
     const sides = files[sidesName] === undefined ? undefined : this.#folder.sides(sidesName)
     let side = await sides?.next()
     let position = from
-    for await (const bytes of this.#folder.frames('records.bin')) {
+    for await (const piece of this.#folder.records('records.bin')) {
       if (position > to) throw new RangeError('there are more records than the range has')
-      const isOwn = side && !side.done && side.value.position === position
-      this.#checkRecord(position, bytes, isOwn ? side?.value.bytes : undefined)
-      if (isOwn) side = await sides?.next()
-      this.#tree.append(leafHash(bytes))
-      this.#events++
+      if ('leaf' in piece) this.#drops.pass(position)
+      else {
+        const isOwn = side && !side.done && side.value.position === position
+        this.#checkRecord(position, piece.record, isOwn ? side?.value.bytes : undefined)
+        if (isOwn) side = await sides?.next()
+        this.#events++
+      }
+      this.#tree.append('leaf' in piece ? piece.leaf : leafHash(piece.record))
       position++
       this.#checkTree()
     }
+    this.#drops.end()
     if (position !== to + 1) throw new RangeError(`the records end before position ${position}`)
     if (side && !side.done)
       this.#fault(sidesName, `a side record of position ${side.value.position} is left over`)
@@ -226,6 +245,7 @@ class BundleCheck {
     const event = decodeEvent(record.type, record.body, isRight ? side?.subarray(saltBytes) : undefined)
     const recorded: Recorded = { ...record, event }
     this.#authority.check(recorded, commitment)
+    this.#drops.keep(recorded)
     this.#streams.check(recorded)
   }
 
@@ -251,8 +271,7 @@ class BundleCheck {
       const tree = await anchors.check(decodeAnchor(value, name), [...this.#trees.values()], name)
       if (tree) anchored.add(tree)
     }
-    const covering = this.#trees.get(this.#manifest.size)
-    if (covering && !anchored.has(covering))
+    if (this.#covering && !anchored.has(this.#covering))
       this.#stations.notProved(
         'anchor_payload',
         'bundle',

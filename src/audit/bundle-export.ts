@@ -4,13 +4,15 @@ import { access, mkdtemp, open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { LedgerError } from '../ledger/errors.ts'
 import { sideKey } from '../ledger/layout.ts'
-import { logSize, readRecords } from '../ledger/reader.ts'
+import { leafReader, logSize, readRecords } from '../ledger/reader.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
+import type { PositionRun } from '../oauth/dropped-positions.ts'
 import { subtreeHash } from '../tree/tile-proofs.ts'
 import type { VerifyMessage } from './authority.ts'
 import {
   type BundleFile,
+  droppedName,
   encodeManifest,
   type Manifest,
   manifestName,
@@ -18,18 +20,12 @@ import {
   subtreesBefore,
   subtreesBehind,
 } from './bundle.ts'
-import { checkBundle } from './bundle-check.ts'
+import { type BundleVerdict, checkBundle } from './bundle-check.ts'
+import { dropsWithin } from './drops.ts'
+import { PositionSet } from './position-set.ts'
 import { ProofFileError } from './proof-file.ts'
 import { encodeAnchor, encodeProven } from './receipt.ts'
-import {
-  assertKept,
-  openedServers,
-  payerOf,
-  provenAnchor,
-  provenRecord,
-  ReceiptError,
-  treeWith,
-} from './receipts.ts'
+import { openedServers, payerOf, provenAnchor, provenRecord, ReceiptError, treeWith } from './receipts.ts'
 import { confirmedAnchors, type SignedTree, signedTrees, tilesOf } from './signed-trees.ts'
 
 export interface ExportOptions {
@@ -42,6 +38,12 @@ export interface ExportOptions {
   unanchored?: boolean
 }
 
+export interface Exported {
+  manifest: Manifest
+  /** Records that were dropped by policy. */
+  dropped: number
+}
+
 /**
  * @param directory must not be there yet; its parent must
  * @throws ProofFileError exists; ReceiptError; LedgerError damaged or unavailable
@@ -50,26 +52,26 @@ export async function exportBundle(
   reader: StorageReader,
   directory: string,
   options: ExportOptions,
-): Promise<Manifest> {
-  const { from, to, verifyMessage } = options
+): Promise<Exported> {
+  const { from, to, verifyMessage, unanchored = false } = options
   const size = await logSize(reader)
   if (from > to || to >= size)
     throw new ReceiptError('not_found', `the ledger has ${size} events: there are none from ${from} to ${to}`)
   const target = resolve(directory)
   await assertAbsent(target)
-  await assertAllKept(reader, from, to)
-  const tree = await treeWithPayers(reader, from, to, options.unanchored ?? false)
+  // Said before anything is written.
+  await treeWith(reader, to, unanchored)
   const parent = dirname(target)
   const temporary = await mkdtemp(`${target}.new-`)
   try {
-    const manifest = await writeFiles(reader, temporary, tree, options)
+    const manifest = await writeFiles(reader, temporary, options)
     await writeFile(join(temporary, manifestName), encodeManifest(manifest), { flush: true })
-    await assertHolds(temporary, verifyMessage)
+    const { dropped } = await assertHolds(temporary, verifyMessage)
     // Dying before this line leaves a folder whose name says that it is none.
     await assertAbsent(target)
     await rename(temporary, target)
     await syncDirectory(parent)
-    return manifest
+    return { manifest, dropped }
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })
     throw error
@@ -77,8 +79,9 @@ export async function exportBundle(
 }
 
 /** A damaged ledger gives no bundles. Who paid for an anchor is for the reader to judge, who may know more keys. */
-async function assertHolds(directory: string, verifyMessage: VerifyMessage): Promise<void> {
-  const { faults, stations } = await checkBundle(directory, { verifyMessage })
+async function assertHolds(directory: string, verifyMessage: VerifyMessage): Promise<BundleVerdict> {
+  const verdict = await checkBundle(directory, { verifyMessage })
+  const { faults, stations } = verdict
   const isOfPayer = ({ detail }: { detail: string }) =>
     stations.some(
       (it) =>
@@ -88,21 +91,21 @@ async function assertHolds(directory: string, verifyMessage: VerifyMessage): Pro
     )
   const wrong = faults.find((fault) => !isOfPayer(fault))
   if (wrong) throw new LedgerError('damaged', `the ledger gives no bundle: ${wrong.file}: ${wrong.detail}`)
+  return verdict
 }
 
 /**
- * The tree of the bundle: behind the range, and behind the introduction of every key of the ledger that paid for an
- * anchor in it. A key that was introduced only now stands in no signed tree yet: its address is then for the reader to
- * know.
+ * The tree of the bundle: behind the range, behind the events that dropped records of it, and behind the introduction of
+ * every key of the ledger that paid for an anchor in it. A key that was introduced only now stands in no signed tree yet:
+ * its address is then for the reader to know.
  */
 async function treeWithPayers(
   reader: StorageReader,
-  from: number,
-  to: number,
-  unanchored: boolean,
+  { from, to, unanchored = false }: ExportOptions,
+  drops: readonly number[],
 ): Promise<SignedTree> {
   const servers = await openedServers(reader)
-  let tree = await treeWith(reader, to, unanchored)
+  let tree = await treeWithDrops(reader, to, drops, unanchored)
   for (;;) {
     const { size } = tree.checkpoint
     let last = 0
@@ -118,15 +121,44 @@ async function treeWithPayers(
   }
 }
 
+/** The tree that shows the range and what dropped records of it. @throws ReceiptError not_anchored */
+async function treeWithDrops(
+  reader: StorageReader,
+  to: number,
+  drops: readonly number[],
+  unanchored: boolean,
+): Promise<SignedTree> {
+  const last = drops.at(-1) ?? to
+  if (last <= to) return treeWith(reader, to, unanchored)
+  try {
+    return await treeWith(reader, last, unanchored)
+  } catch (error) {
+    if (!(error instanceof ReceiptError)) throw error
+    throw new ReceiptError(
+      error.code,
+      `records of the range were dropped by policy, and the event that says so is to be proved too: ${error.message}`,
+    )
+  }
+}
+
 async function writeFiles(
   reader: StorageReader,
   directory: string,
-  tree: SignedTree,
-  { from, to, disclose = false }: ExportOptions,
+  options: ExportOptions,
 ): Promise<Manifest> {
-  const { origin, size } = tree.checkpoint
+  const { from, to, disclose = false } = options
   const write = (name: BundleFile, parts: AsyncIterable<Buffer | string>) =>
     writeHashed(join(directory, name), parts)
+  // The records are of one snapshot, and those that one event drops are in it all or none: what is read of the events
+  // only now tells of all that are not.
+  const gone = new PositionSet()
+  const records = await write('records.bin', recordFrames(reader, from, to, gone))
+  const drops: number[] = []
+  if (gone.count > 0)
+    for await (const { position, runs } of dropsWithin(reader, { from, to: to + 1 }))
+      if (runs.some((run) => gone.hasSome(run))) drops.push(position)
+  const tree = await treeWithPayers(reader, options, drops)
+  const { origin, size } = tree.checkpoint
   const hashOf = (subtree: { height: number; index: number }) => subtreeHash(tilesOf(reader), subtree)
   return {
     origin,
@@ -134,8 +166,9 @@ async function writeFiles(
     to,
     size,
     files: {
-      'records.bin': await write('records.bin', recordFrames(reader, from, to)),
+      'records.bin': records,
       ...(disclose && { [sidesName]: await write(sidesName, sideFrames(reader, from, to)) }),
+      ...(drops.length > 0 && { [droppedName]: await write(droppedName, provenLines(reader, tree, drops)) }),
       'servers.jsonl': await write('servers.jsonl', serverLines(reader, tree)),
       'checkpoints.jsonl': await write('checkpoints.jsonl', checkpointLines(reader, from, to, tree)),
       'anchors.jsonl': await write('anchors.jsonl', anchorLines(reader, from, to, tree)),
@@ -145,23 +178,25 @@ async function writeFiles(
   }
 }
 
-/** A bundle holds every record of its range. @throws ReceiptError dropped; LedgerError damaged */
-async function assertAllKept(reader: StorageReader, from: number, to: number): Promise<void> {
-  let expected = from
-  for await (const [position] of readRecords(reader, from, to + 1)) {
-    if (position !== expected) break
-    expected++
+/** @param gone gets the positions without a record */
+async function* recordFrames(
+  reader: StorageReader,
+  from: number,
+  to: number,
+  gone: PositionSet,
+): AsyncGenerator<Buffer> {
+  const leafAt = leafReader(reader)
+  const leafFrames = async function* (run: PositionRun) {
+    gone.add(run)
+    for (let at = run.from; at < run.to; at++) yield Buffer.concat([uint32(0), await leafAt(at)])
   }
-  if (expected <= to) await assertKept(reader, expected)
-}
-
-async function* recordFrames(reader: StorageReader, from: number, to: number): AsyncGenerator<Buffer> {
-  let expected = from
+  let next = from
   for await (const [position, record] of readRecords(reader, from, to + 1)) {
-    if (position !== expected++) break
+    yield* leafFrames({ from: next, to: position })
     yield Buffer.concat([uint32(record.length), record])
+    next = position + 1
   }
-  if (expected !== to + 1) throw new LedgerError('damaged', `a record from ${from} to ${to} is missing`)
+  yield* leafFrames({ from: next, to: to + 1 })
 }
 
 async function* sideFrames(reader: StorageReader, from: number, to: number): AsyncGenerator<Buffer> {
@@ -175,9 +210,17 @@ async function* sideFrames(reader: StorageReader, from: number, to: number): Asy
 }
 
 async function* serverLines(reader: StorageReader, tree: SignedTree): AsyncGenerator<string> {
-  for (const { position } of await openedServers(reader))
-    if (position < tree.checkpoint.size)
-      yield line(encodeProven(await provenRecord(reader, position, tree, false)))
+  const positions = (await openedServers(reader)).map(({ position }) => position)
+  yield* provenLines(
+    reader,
+    tree,
+    positions.filter((position) => position < tree.checkpoint.size),
+  )
+}
+
+async function* provenLines(reader: StorageReader, tree: SignedTree, positions: readonly number[]) {
+  for (const position of positions)
+    yield line(encodeProven(await provenRecord(reader, position, tree, false)))
 }
 
 async function* checkpointLines(reader: StorageReader, from: number, to: number, tree: SignedTree) {

@@ -1,11 +1,19 @@
 /** The files of a bundle, read piece by piece. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { decodeRecord } from '../ledger/record.ts'
+import { decodeEvent } from '../oauth/event-codec.ts'
+import type { Recorded } from '../oauth/events.ts'
+import { HASH_BYTES, type Hash, leafHash } from '../tree/hash.ts'
+import { verifyInclusion } from '../tree/proofs.ts'
 import type { BundleFile } from './bundle.ts'
 import { ProofFileError } from './proof-file.ts'
+import { decodeProven } from './receipt.ts'
+import type { NotedTree } from './receipt-check.ts'
+import { parseTlogProof } from './tlog-proof.ts'
 
 /** No record and no side record is longer: requests are not. */
 const longestFrameBytes = 1 << 24
@@ -37,6 +45,10 @@ export class BundleFolder {
     }
   }
 
+  async bytes(name: BundleFile): Promise<number> {
+    return (await stat(join(this.directory, name))).size
+  }
+
   /** Undefined where there is no such file. */
   async sha256(name: BundleFile): Promise<string | undefined> {
     const digest = createHash('sha256')
@@ -55,9 +67,24 @@ export class BundleFolder {
       yield JSON.parse(line)
   }
 
-  /** Byte strings behind their lengths. @throws RangeError */
-  async *frames(name: BundleFile): AsyncGenerator<Buffer> {
-    for await (const { bytes } of this.#pieces(name, 0)) yield bytes
+  /** Events, each with its place in the tree, one a line. @throws RangeError, SyntaxError, TreeError */
+  async *events(name: BundleFile, tree: NotedTree | undefined): AsyncGenerator<Recorded> {
+    let i = 0
+    for await (const value of this.lines(name)) {
+      const { record: bytes, proof, side } = decodeProven(value, `line ${++i}`)
+      const { index, path, checkpoint } = parseTlogProof(proof)
+      const record = decodeRecord(bytes)
+      if (side || !tree || checkpoint !== tree.note || record.position !== index)
+        throw new RangeError(`line ${i} is not of the covering tree`)
+      verifyInclusion(index, tree.checkpoint.size, leafHash(bytes), path, tree.checkpoint.root)
+      yield { ...record, event: decodeEvent(record.type, record.body) }
+    }
+  }
+
+  /** Records behind their lengths; behind a length of 0 the leaf hash of one that is not there. @throws RangeError */
+  async *records(name: BundleFile): AsyncGenerator<{ record: Buffer } | { leaf: Hash }> {
+    for await (const { head, bytes } of this.#pieces(name, 0, HASH_BYTES))
+      yield head.readUInt32BE() === 0 ? { leaf: bytes } : { record: bytes }
   }
 
   /** Side records behind position and length. @throws RangeError */
@@ -66,17 +93,23 @@ export class BundleFolder {
       yield { position: Number(head.readBigUInt64BE()), bytes }
   }
 
-  async *#pieces(name: BundleFile, headBytes: number): AsyncGenerator<{ head: Buffer; bytes: Buffer }> {
+  /** @param emptyBytes how many bytes stand behind a length of 0 */
+  async *#pieces(
+    name: BundleFile,
+    beforeLength: number,
+    emptyBytes = 0,
+  ): AsyncGenerator<{ head: Buffer; bytes: Buffer }> {
+    const headBytes = beforeLength + 4
     let rest = Buffer.alloc(0)
     for await (const chunk of this.#stream(name)) {
       rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       for (;;) {
-        if (rest.length < headBytes + 4) break
-        const length = rest.readUInt32BE(headBytes)
+        if (rest.length < headBytes) break
+        const length = rest.readUInt32BE(beforeLength) || emptyBytes
         if (length > longestFrameBytes) throw new RangeError(`${name} has a piece of ${length} bytes`)
-        const end = headBytes + 4 + length
+        const end = headBytes + length
         if (rest.length < end) break
-        yield { head: rest.subarray(0, headBytes), bytes: rest.subarray(headBytes + 4, end) }
+        yield { head: rest.subarray(0, headBytes), bytes: rest.subarray(headBytes, end) }
         rest = rest.subarray(end)
       }
     }

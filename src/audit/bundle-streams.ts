@@ -4,6 +4,7 @@
  */
 import QuickLRU from 'quick-lru'
 import type { Event, Recorded } from '../oauth/events.ts'
+import { mayBeDropped } from '../projections/retention.ts'
 import { evolveLoaded, kindOfStream } from '../projections/rows.ts'
 import type { Faults } from './fault.ts'
 import { brokenLaw, groundless, groundOf, misplacement, type Reference, referencesOf } from './laws.ts'
@@ -15,6 +16,13 @@ interface FollowedStream {
   after: StateBefore
 }
 
+export interface BundleStreamsOptions {
+  /** Streams that are kept at a time. */
+  most?: number
+  /** Where the last event stands that says that a stream was dropped; undefined where none does. */
+  droppedAt?: (stream: string) => number | undefined
+}
+
 /** Some 100 MB of states at most. */
 const keptStreams = 100_000
 /** Invitations as they were after each of their uses; they share their terms. */
@@ -23,6 +31,7 @@ const keptGrounds = 100_000
 export class BundleStreams {
   readonly #from: number
   readonly #faults: Faults
+  readonly #droppedAt: (stream: string) => number | undefined
   readonly #streams: QuickLRU<string, FollowedStream>
   /** What registrations count by: the state of an invitation after so many of its events. */
   readonly #grounds = new QuickLRU<string, StateBefore>({ maxSize: keptGrounds })
@@ -31,9 +40,14 @@ export class BundleStreams {
   #events = 0
   #hasForgotten = false
 
-  constructor(from: number, faults: Faults, most: number = keptStreams) {
+  constructor(
+    from: number,
+    faults: Faults,
+    { most = keptStreams, droppedAt = () => undefined }: BundleStreamsOptions = {},
+  ) {
     this.#from = from
     this.#faults = faults
+    this.#droppedAt = droppedAt
     this.#streams = new QuickLRU<string, FollowedStream>({
       maxSize: most,
       onEviction: () => {
@@ -106,6 +120,7 @@ export class BundleStreams {
     for (const { stream, version } of referencesOf(event)) {
       const followed = this.#streams.get(stream)
       if (followed ? followed.version >= version : !this.#isWhole) continue
+      if (mayBeDropped(stream) && this.#droppedAt(stream) !== undefined) continue
       this.#faults.add(
         position,
         'protocol',

@@ -1,9 +1,11 @@
 /**
- * The export bundle, version 1: a range of the log and all that proves it, as a folder (docs/formats.md).
+ * The export bundle: a range of the log and all that proves it, as a folder (docs/formats.md). Version 1 where every
+ * record of the range is there, version 2 where some were dropped.
  *
  *     manifest.json       origin, range, the tree that covers it, the hashes beside the range, SHA-256 of each file
- *     records.bin         length(4) and record, for each position of the range
+ *     records.bin         length(4) and record, for each position of the range; 0(4) and leaf hash for a dropped one
  *     sides.bin           position(8), length(4) and side record; only where disclosed
+ *     dropped.jsonl       the events that say what was dropped, each with its place in the covering tree; version 2 only
  *     servers.jsonl       the events that bind the keys that signed, each with its place in the covering tree
  *     checkpoints.jsonl   signed notes: those of the range, by size, and last that of the covering tree
  *     anchors.jsonl       anchors of these checkpoints
@@ -14,7 +16,8 @@ import { encodeJson, ProofFileError, readHex, readList, readMembers, readObject 
 export const manifestName = 'manifest.json'
 export const bundleFiles = ['records.bin', 'servers.jsonl', 'checkpoints.jsonl', 'anchors.jsonl'] as const
 export const sidesName = 'sides.bin'
-export type BundleFile = (typeof bundleFiles)[number] | typeof sidesName
+export const droppedName = 'dropped.jsonl'
+export type BundleFile = (typeof bundleFiles)[number] | typeof sidesName | typeof droppedName
 
 export interface Manifest {
   origin: string
@@ -31,13 +34,19 @@ export interface Manifest {
 }
 
 const format = 'coinstack-signon bundle'
-const version = 1
+const versions = [1, 2]
 /** A range has at most 53 full subtrees before it and 106 behind it. */
 const mostSubtrees = 160
 export const longestManifestBytes = 1 << 20
 
 export const encodeManifest = ({ left, right, ...manifest }: Manifest): string =>
-  encodeJson({ format, version, ...manifest, left: left.map(toHex), right: right.map(toHex) })
+  encodeJson({
+    format,
+    version: manifest.files[droppedName] === undefined ? 1 : 2,
+    ...manifest,
+    left: left.map(toHex),
+    right: right.map(toHex),
+  })
 
 const toHex = (hash: Buffer) => hash.toString('hex')
 
@@ -47,7 +56,7 @@ const toHex = (hash: Buffer) => hash.toString('hex')
  * @throws ProofFileError malformed, unknown_version
  */
 export function decodeManifest(text: string): Manifest {
-  const members = readMembers(text, format, version, [
+  const members = readMembers(text, format, versions, [
     'origin',
     'from',
     'to',
@@ -58,7 +67,7 @@ export function decodeManifest(text: string): Manifest {
   ])
   const { origin, from, to, size } = members
   if (typeof origin !== 'string' || origin === '') throw new ProofFileError('malformed', 'origin is no name')
-  const files = readObject(members.files, 'files', bundleFiles, [sidesName])
+  const files = readObject(members.files, 'files', bundleFiles, [sidesName, droppedName])
   const hashes = (value: unknown, name: string) =>
     readList(value, name, mostSubtrees).map((hash) => readHex(hash, name, 32))
   const manifest: Manifest = {

@@ -6,8 +6,9 @@ import { eventKey, rangeOf, rowKey } from '../ledger/layout.ts'
 import { readStream } from '../ledger/reader.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
+import { countOf, type PositionRun } from '../oauth/dropped-positions.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
-import { streamOf } from '../oauth/events.ts'
+import { type Recorded, streamOf } from '../oauth/events.ts'
 import {
   digestsOf,
   dropFault,
@@ -26,13 +27,15 @@ export type { Retention }
 const codec = { encode: encodeEvent, decode: decodeEvent }
 
 /** A drop as the event at this position tells of it. */
-interface Drop {
+export interface Drop {
   position: number
   kind: RetentionKind
   timeMs: number
   ageSeconds: number
   /** Position behind the last that went. */
   to: number
+  /** How many went, of those that are asked for. */
+  count: number
 }
 
 export class Drops {
@@ -44,14 +47,27 @@ export class Drops {
   #namedAt = new Float64Array(0)
 
   /** @param faults hears of what cannot be believed @throws LedgerError unavailable */
-  static async read(reader: StorageReader, faults?: Faults): Promise<Drops> {
+  static read(reader: StorageReader, faults?: Faults): Promise<Drops> {
+    return Drops.of(dropEvents(reader, ['payloads', 'side_records']), faults)
+  }
+
+  /**
+   * @param events those of one kind in the order of the log
+   * @param within of no other positions it is asked whether they were dropped
+   */
+  static async of(events: AsyncIterable<Recorded>, faults?: Faults, within?: PositionRun): Promise<Drops> {
     const drops = new Drops()
     const named: [digest: bigint, position: number][] = []
-    for (const kind of ['payloads', 'side_records'] as const) await drops.#read(reader, kind, named, faults)
+    for await (const recorded of events) drops.#add(recorded, named, faults, within)
     named.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
     drops.#digests = BigUint64Array.from(named, ([digest]) => digest)
     drops.#namedAt = Float64Array.from(named, ([, position]) => position)
     return drops
+  }
+
+  /** In the order in which they were read. */
+  get all(): readonly Drop[] {
+    return this.#drops
   }
 
   /** Whether any streams were dropped. */
@@ -88,49 +104,65 @@ export class Drops {
    * record that is left before the last position that went tells how old that was at most.
    */
   async checkAges(reader: StorageReader, faults: Faults): Promise<void> {
-    for (const { position, kind, timeMs, ageSeconds, to } of this.#drops) {
-      const range = { gte: rangeOf('event').gte, lt: eventKey(to), reverse: true, limit: 1 }
+    for (const drop of this.#drops) {
+      const range = { gte: rangeOf('event').gte, lt: eventKey(drop.to), reverse: true, limit: 1 }
       for await (const [, bytes] of reader.entries(range)) {
         const newestMs = timeOf(bytes)
-        if (newestMs !== undefined && newestMs > timeMs - ageSeconds * 1000)
-          faults.add(
-            position,
-            'drop_early',
-            `the event at ${position} dropped ${kind === 'payloads' ? 'records' : 'side records'} up to position ${to - 1}, which were not ${ageSeconds} s old`,
-          )
+        const early = newestMs === undefined ? undefined : earlyDrop(drop, newestMs)
+        if (early) faults.add(drop.position, 'drop_early', early)
       }
     }
   }
 
-  async #read(
-    reader: StorageReader,
-    kind: RetentionKind,
+  #add(
+    { position, timeMs, event }: Recorded,
     named: [bigint, number][],
     faults: Faults | undefined,
-  ): Promise<void> {
-    const covered = kind === 'payloads' ? this.payloads : this.sides
+    within: PositionRun | undefined,
+  ): void {
+    // What breaks a law is told of when the log is gone through.
+    if (!isDrop(event) || dropFault(event)) return
+    const isWhole = event.type === 'payloads.dropped'
+    const covered = isWhole ? this.payloads : this.sides
+    const runs = within ? droppedRuns(event).flatMap((run) => common(run, within)) : droppedRuns(event)
+    if (event.to > position || runs.some((run) => covered.hasSome(run))) {
+      const why = event.to > position ? 'does not stand before it' : 'was dropped before'
+      faults?.add(position, 'drop_malformed', `the event at ${position} drops what ${why}`)
+      return
+    }
+    for (const run of runs) covered.add(run)
+    const { ageSeconds, to } = event
+    const kind = isWhole ? 'payloads' : 'side_records'
+    this.#drops.push({ position, kind, timeMs, ageSeconds, to, count: countOf(runs) })
+    if (isWhole) for (const digest of digestsOf(event)) named.push([digest, position])
+  }
+}
+
+/** A record that is missing or cannot be read is a fault of its own; what it may have said is not believed. */
+async function* dropEvents(reader: StorageReader, kinds: readonly RetentionKind[]): AsyncGenerator<Recorded> {
+  for (const kind of kinds)
     try {
-      for await (const { position, timeMs, event } of readStream(reader, codec, streamOf.retention(kind))) {
-        // What breaks a law is told of when the log is gone through.
-        if (!isDrop(event) || dropFault(event)) continue
-        const runs = droppedRuns(event)
-        if (event.to > position || runs.some((run) => covered.hasSome(run))) {
-          const why = event.to > position ? 'does not stand before it' : 'was dropped before'
-          faults?.add(position, 'drop_malformed', `the event at ${position} drops what ${why}`)
-          continue
-        }
-        for (const run of runs) covered.add(run)
-        this.#drops.push({ position, kind, timeMs, ageSeconds: event.ageSeconds, to: event.to })
-        if (event.type === 'payloads.dropped')
-          for (const digest of digestsOf(event)) named.push([digest, position])
-      }
+      yield* readStream(reader, codec, streamOf.retention(kind))
     } catch (error) {
-      // A record that is missing or cannot be read is a fault of its own; what it may have said is not believed.
       const { code } = error as { code?: string }
       if (code !== 'damaged' && !(error instanceof RangeError)) throw error
     }
-  }
 }
+
+/** The positions that are in both. */
+function common(one: PositionRun, other: PositionRun): PositionRun[] {
+  const run = { from: Math.max(one.from, other.from), to: Math.min(one.to, other.to) }
+  return run.from < run.to ? [run] : []
+}
+
+/** What is wrong with a drop before whose end this is the time of the newest record that is left. */
+export const earlyDrop = (
+  { position, kind, timeMs, ageSeconds, to }: Drop,
+  newestMs: number,
+): string | undefined =>
+  newestMs > timeMs - ageSeconds * 1000
+    ? `the event at ${position} dropped ${kind === 'payloads' ? 'records' : 'side records'} up to position ${to - 1}, which were not ${ageSeconds} s old`
+    : undefined
 
 function timeOf(bytes: Buffer): number | undefined {
   try {
@@ -150,15 +182,14 @@ export async function retentionOf(reader: StorageReader, kind: RetentionKind): P
 export const describeDropped = ({ count, endedBeforeSeconds }: Retention): string =>
   `The retention policy has dropped ${count} records of what was over before ${new Date(endedBeforeSeconds * 1000).toISOString()}.`
 
-/** The position of the event that dropped the record at a position; undefined where none did. */
-export async function dropOf(reader: StorageReader, position: number): Promise<number | undefined> {
-  for await (const drop of readStream(reader, codec, streamOf.retention('payloads')))
-    if (
-      isDrop(drop.event) &&
-      position >= drop.event.from &&
-      position < drop.event.to &&
-      droppedRuns(drop.event).some(({ from, to }) => position >= from && position < to)
-    )
-      return drop.position
-  return undefined
+/** Where the events stand that dropped records of a range, and which of it. */
+export async function* dropsWithin(
+  reader: StorageReader,
+  range: PositionRun,
+): AsyncGenerator<{ position: number; runs: PositionRun[] }> {
+  for await (const { position, event } of dropEvents(reader, ['payloads'])) {
+    if (!isDrop(event) || common(event, range).length === 0 || dropFault(event)) continue
+    const runs = droppedRuns(event).flatMap((run) => common(run, range))
+    if (runs.length > 0) yield { position, runs }
+  }
 }

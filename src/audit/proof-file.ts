@@ -24,14 +24,14 @@ const malformed = (why: string, cause?: unknown) => new ProofFileError('malforme
 export const encodeJson = (value: object): string => `${JSON.stringify(value, null, 2)}\n`
 
 /**
- * The members of a file of this format and version.
+ * The members of a file of this format, in one of these versions.
  *
  * @throws ProofFileError malformed, unknown_version
  */
 export function readMembers(
   text: string,
   format: string,
-  version: number,
+  versions: readonly number[],
   names: readonly string[],
 ): Members {
   let value: unknown
@@ -44,10 +44,10 @@ export function readMembers(
     typeof value === 'object' && value !== null ? value : {}
   ) as Members
   if (its !== format) throw malformed(`this is no ${format}`)
-  if (found !== version)
+  if (!versions.includes(found as number))
     throw new ProofFileError(
       'unknown_version',
-      `version ${JSON.stringify(found) ?? 'none'} of a ${format} is not known to this program, which reads version ${version}`,
+      `version ${JSON.stringify(found) ?? 'none'} of a ${format} is not known to this program, which reads version ${versions.join(' and ')}`,
     )
   return readObject(value, format, ['format', 'version', ...names])
 }

@@ -64,7 +64,7 @@ export const encodeReceipt = ({ events, servers, anchors }: Receipt): string =>
 export function decodeReceipt(text: string): Receipt {
   if (Buffer.byteLength(text) >= longestReceiptBytes)
     throw new ProofFileError('malformed', 'the receipt is too long')
-  const { events, servers, anchors } = readMembers(text, format, version, ['events', 'servers', 'anchors'])
+  const { events, servers, anchors } = readMembers(text, format, [version], ['events', 'servers', 'anchors'])
   const receipt = {
     events: readList(events, 'events', mostItems).map((item, i) => decodeProven(item, `events[${i}]`)),
     servers: readList(servers, 'servers', mostItems).map((item, i) => decodeProven(item, `servers[${i}]`)),

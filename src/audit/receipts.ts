@@ -12,7 +12,7 @@ import { type Checkpoint, openCheckpoint } from '../tree/checkpoint.ts'
 import { ed25519PublicKey } from '../tree/ed25519.ts'
 import { ed25519Verifier } from '../tree/signed-note.ts'
 import type { VerifyMessage } from './authority.ts'
-import { dropOf } from './drops.ts'
+import { dropsWithin } from './drops.ts'
 import type { ProvenAnchor, ProvenRecord, Receipt } from './receipt.ts'
 import { checkReceipt } from './receipt-check.ts'
 import { firstAnchoredTree, firstSignedTree, proofIn, type SignedTree } from './signed-trees.ts'
@@ -86,10 +86,9 @@ export async function receiptFor(
 }
 
 /** @throws ReceiptError dropped */
-export async function assertKept(reader: StorageReader, position: number): Promise<void> {
+async function assertKept(reader: StorageReader, position: number): Promise<void> {
   if (await reader.get(eventKey(position))) return
-  const drop = await dropOf(reader, position)
-  if (drop !== undefined)
+  for await (const { position: drop } of dropsWithin(reader, { from: position, to: position + 1 }))
     throw new ReceiptError(
       'dropped',
       `the record at position ${position} was dropped by the retention policy, as the event at position ${drop} says; its leaf hash and all proofs made before stay`,

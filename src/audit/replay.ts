@@ -1,6 +1,6 @@
 /** The log as a stream of events in their public form, in memory that does not grow with it. */
 import { LedgerError } from '../ledger/errors.ts'
-import { leafAt, logSize, readRecords, readSide } from '../ledger/reader.ts'
+import { leafReader, logSize, readRecords, readSide } from '../ledger/reader.ts'
 import { decodeRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
@@ -34,9 +34,14 @@ export async function* replay(
 ): AsyncGenerator<PublicEvent | DroppedEvent> {
   const { payloads } = await Drops.read(reader)
   const to = untilMs === undefined ? await logSize(reader) : await eventsUntil(reader, untilMs)
+  const leafAt = leafReader(reader)
+  const dropped = async (position: number): Promise<DroppedEvent> => {
+    const leafHash = (await leafAt(position)).toString('base64')
+    return { position, leafHash, dropped: true }
+  }
   let expected = from
   for await (const [position, bytes] of readRecords(reader, from, to)) {
-    for (; expected < position && payloads.has(expected); expected++) yield await dropped(reader, expected)
+    for (; expected < position && payloads.has(expected); expected++) yield await dropped(expected)
     if (position !== expected) break
     const record = decodeRecord(bytes)
     // Side records are read only where they are shown: each is a read of its own.
@@ -44,10 +49,6 @@ export async function* replay(
     yield publicEvent({ ...record, event: decodeEvent(record.type, record.body, side) }, { disclose })
     expected++
   }
-  for (; expected < to && payloads.has(expected); expected++) yield await dropped(reader, expected)
+  for (; expected < to && payloads.has(expected); expected++) yield await dropped(expected)
   if (expected < to) throw new LedgerError('damaged', `the record at position ${expected} is missing`)
-}
-
-async function dropped(reader: StorageReader, position: number): Promise<DroppedEvent> {
-  return { position, leafHash: (await leafAt(reader, position)).toString('base64'), dropped: true }
 }

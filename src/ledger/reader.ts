@@ -142,13 +142,22 @@ export async function streamVersion(reader: StorageReader, stream: string): Prom
   return 0
 }
 
-/** The stored leaf hash of an event, which stays where its record is dropped. @throws LedgerError damaged */
-export async function leafAt(reader: StorageReader, position: number): Promise<Hash> {
-  const tile = await reader.get(tileKey(0, Math.floor(position / TILE_WIDTH)))
-  const row = (position % TILE_WIDTH) * HASH_BYTES
-  if (!tile || tile.length < row + HASH_BYTES)
-    throw new LedgerError('damaged', `the leaf hash at position ${position} is missing`)
-  return tile.subarray(row, row + HASH_BYTES)
+/**
+ * The stored leaf hash of each position in turn, which stays where its record is dropped. Positions of one tile that are
+ * asked for one after the other are one read.
+ */
+export function leafReader(reader: StorageReader): (position: number) => Promise<Hash> {
+  let [index, tile]: [number | undefined, Buffer | undefined] = [undefined, undefined]
+  /** @throws LedgerError damaged */
+  return async (position) => {
+    const row = position % TILE_WIDTH
+    const wanted = (position - row) / TILE_WIDTH
+    if (wanted !== index) [index, tile] = [wanted, await reader.get(tileKey(0, wanted))]
+    const hash = tile?.subarray(row * HASH_BYTES, (row + 1) * HASH_BYTES)
+    if (hash?.length !== HASH_BYTES)
+      throw new LedgerError('damaged', `the leaf hash at position ${position} is missing`)
+    return hash
+  }
 }
 
 /** Root of the first `size` leaves (RFC 9162 section 2.1.1). @throws LedgerError damaged */

@@ -1,6 +1,6 @@
 /** What a range of the log says of its streams, and what it cannot say. */
 import { expect, test } from 'vitest'
-import { BundleStreams } from '../../src/audit/bundle-streams.ts'
+import { BundleStreams, type BundleStreamsOptions } from '../../src/audit/bundle-streams.ts'
 import { Faults } from '../../src/audit/fault.ts'
 import { Stations } from '../../src/audit/stations.ts'
 import { type Event, type Recorded, streamOf } from '../../src/oauth/events.ts'
@@ -38,9 +38,9 @@ const begun: [string, number, Event][] = [
 ]
 const redeemed: Event = { type: 'code.redeemed' }
 
-function found(events: [string, number, Event][], from = 0, most?: number) {
+function found(events: [string, number, Event][], from = 0, options?: BundleStreamsOptions) {
   const faults = new Faults(100)
-  const streams = new BundleStreams(from, faults, most)
+  const streams = new BundleStreams(from, faults, options)
   for (const [i, [stream, version, event]] of events.entries())
     streams.check({ position: from + i, timeMs: startMs, stream, version, event } as Recorded)
   const stations = new Stations()
@@ -109,7 +109,10 @@ test('more streams than are kept: what was forgotten is said', () => {
     clientToken(`own-${i}`),
   ])
   const events = [...begun, ...many, [streamOf.grant('own-0'), 1, revoked] as (typeof begun)[number]]
-  expect(found(events, 0, 5)).toEqual({ faults: [], outcomes: ['proved', 'not_proved', 'not_proved'] })
+  expect(found(events, 0, { most: 5 })).toEqual({
+    faults: [],
+    outcomes: ['proved', 'not_proved', 'not_proved'],
+  })
 })
 
 test('registrations by an invitation from before the range, or whose states are forgotten, are not proved', () => {

@@ -1,6 +1,6 @@
 /** Bundles: any range verifies by itself, and any altered byte of any file is found. */
 import { createHash } from 'node:crypto'
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BundleVerdict, checkBundle } from '../../src/audit/bundle-check.ts'
@@ -8,9 +8,10 @@ import { type ExportOptions, exportBundle } from '../../src/audit/bundle-export.
 import { RangeTree } from '../../src/audit/range-tree.ts'
 import type { ChainClient } from '../../src/chain/types.ts'
 import { annexKey, eventKey, tileKey } from '../../src/ledger/layout.ts'
-import { openStorage, type Storage } from '../../src/ledger/storage.ts'
+import { openStorage, type Storage, type StorageReader } from '../../src/ledger/storage.ts'
 import { streamOf } from '../../src/oauth/events.ts'
 import { anchorOf, anchorTrees, checkpointsOf } from '../support/anchored-ledger.ts'
+import { anchor, drop, inside } from '../support/dropped-ledger.ts'
 import {
   administrator,
   copyOf,
@@ -18,6 +19,7 @@ import {
   liveThrough,
   SampleLedger,
   server,
+  startMs,
   options as strict,
   tamper,
   template,
@@ -45,7 +47,12 @@ beforeAll(async () => {
 })
 afterAll(() => storage.close())
 
-async function bundle(from: number, to: number, more: Partial<ExportOptions> = {}, reader = storage) {
+async function bundle(
+  from: number,
+  to: number,
+  more: Partial<ExportOptions> = {},
+  reader: StorageReader = storage,
+) {
   const target = join(folder, `bundle-${count++}`)
   await exportBundle(reader, target, { from, to, verifyMessage, ...more })
   return target
@@ -144,19 +151,32 @@ test('what is not there, not anchored, or in the way', async () => {
   expect((await readdir(folder)).filter((name) => name.includes('.new-'))).toEqual([])
 })
 
-describe('altered', () => {
+const filesOfVersion1 = [
+  'manifest.json',
+  'records.bin',
+  'sides.bin',
+  'servers.jsonl',
+  'checkpoints.jsonl',
+  'anchors.jsonl',
+]
+const versions: [number, files: string[], make: () => Promise<string>][] = [
+  [1, filesOfVersion1, () => bundle(2, 11, { disclose: true })],
+  [2, [...filesOfVersion1, 'dropped.jsonl'], bundleWithDrops],
+]
+
+/** As the other one, but for seven records that were dropped. */
+async function bundleWithDrops(): Promise<string> {
+  const dropped = await copyOf(directory)
+  await drop(dropped, startMs + 1000_000, { payloadsSeconds: 988 })
+  await anchor(dropped)
+  return inside(dropped, (storage) => bundle(2, 11, { disclose: true }, storage))
+}
+
+describe.each(versions)('version %i, altered', (version, files, make) => {
   let target: string
   beforeAll(async () => {
-    target = await bundle(2, 11, { disclose: true })
+    target = await make()
   })
-  const files = [
-    'manifest.json',
-    'records.bin',
-    'sides.bin',
-    'servers.jsonl',
-    'checkpoints.jsonl',
-    'anchors.jsonl',
-  ]
 
   const outcome = async (copy: string) => {
     try {
@@ -195,7 +215,8 @@ describe('altered', () => {
     120_000,
   )
 
-  test.each(['records.bin', 'sides.bin', 'servers.jsonl', 'checkpoints.jsonl'])(
+  // An anchor less is no fault, and the manifest names what it is.
+  test.each(files.filter((name) => !['manifest.json', 'anchors.jsonl'].includes(name)))(
     'any byte of %s, the manifest made to fit',
     async (name) => {
       const original = await readFile(join(target, name))
@@ -222,11 +243,10 @@ describe('altered', () => {
     await rm(join(fewer, 'sides.bin'))
     expect((await check(fewer)).faults).toEqual([{ file: 'sides.bin', detail: 'it is missing' }])
     expect(await outcome(await withBytes('records.bin', (bytes) => bytes.subarray(0, -1)))).toBe(false)
-    const empty = join(folder, 'empty')
-    await mkdir(empty)
+    const empty = await temporaryDirectory()
     await expect(check(empty)).rejects.toMatchObject({ code: 'malformed' })
     const later = await withBytes('manifest.json', (bytes) =>
-      Buffer.from(bytes.toString().replace('"version": 1', '"version": 2')),
+      Buffer.from(bytes.toString().replace(`"version": ${version}`, '"version": 3')),
     )
     await expect(check(later)).rejects.toMatchObject({ code: 'unknown_version' })
   })

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { accessAt } from '../../src/audit/access-at.ts'
 import { writeBackup } from '../../src/audit/backup.ts'
-import { exportBundle } from '../../src/audit/bundle-export.ts'
 import { historyOf } from '../../src/audit/history.ts'
 import { eventsUntil } from '../../src/audit/moment.ts'
 import { rebuildRows } from '../../src/audit/rebuild.ts'
@@ -14,23 +13,14 @@ import { replay } from '../../src/audit/replay.ts'
 import { restoreBackup } from '../../src/audit/restore.ts'
 import { ledgerStats } from '../../src/audit/stats.ts'
 import { type Verification, verifyLedger, verifyLedgerInOrder } from '../../src/audit/verify.ts'
-import { Retainer } from '../../src/authorization-server/retain.ts'
-import type { Retained } from '../../src/authorization-server/retention-pass.ts'
 import { eventKey, rangeOf, sideKey, streamKey, tileKey } from '../../src/ledger/layout.ts'
-import { Ledger } from '../../src/ledger/ledger.ts'
-import { leafAt } from '../../src/ledger/reader.ts'
-import { Sealer } from '../../src/ledger/segments/sealer.ts'
-import type { SegmentedStorage } from '../../src/ledger/segments/segmented-storage.ts'
-import type { StorageBatch } from '../../src/ledger/storage.ts'
-import { type Event, streamOf } from '../../src/oauth/events.ts'
+import { leafReader } from '../../src/ledger/reader.ts'
+import { streamOf } from '../../src/oauth/events.ts'
 import { payloadsDropped, sideRecordsDropped } from '../../src/oauth/retention.ts'
-import { coldRows } from '../../src/projections/cold-rows.ts'
-import { ReadModels } from '../../src/projections/read-models.ts'
-import { projectRows } from '../../src/projections/rows.ts'
 import { verificationText } from '../../src/verification-text.ts'
-import { openPlaces, placesIn } from '../support/sealing.ts'
+import { daySeconds, drop, inside, laterMs, withDrop } from '../support/dropped-ledger.ts'
+import { placesIn } from '../support/sealing.ts'
 import {
-  codec,
   copyOf,
   lifeEvents,
   liveThrough,
@@ -43,22 +33,11 @@ import {
   token,
 } from './support.ts'
 
-const daySeconds = 86_400
-const laterMs = startMs + 30 * daySeconds * 1000
 /** Session, grant and 20 tokens of a client; what is left are server, client, users and their consent. */
 const kept = [0, 1, 2, 4, 11, 12]
 const wentOfLife = [3, 5, 6, 7, 8, 9, 10]
 let original: string
 let dropped: string
-
-async function inside<T>(directory: string, ask: (storage: SegmentedStorage) => Promise<T>): Promise<T> {
-  const storage = await openPlaces(directory)
-  try {
-    return await ask(storage)
-  } finally {
-    await storage.close()
-  }
-}
 
 const verify = (directory: string): Promise<Verification> =>
   inside(directory, (storage) =>
@@ -82,17 +61,6 @@ beforeAll(async () => {
   const retained = await drop(dropped)
   expect(retained).toMatchObject({ payloads: 27, streams: 22, sideRecords: 1 })
 })
-
-/** Drops all payloads that may go. */
-const drop = (directory: string): Promise<Retained> =>
-  inside(directory, async (storage) => {
-    const ledger = new Ledger<Event>(storage, codec, projectRows)
-    const sealer = new Sealer({ ledger, storage, coldRows, segmentEvents: 10 })
-    const context = { ledger, models: new ReadModels(ledger, 100), now: () => laterMs }
-    await sealer.run(laterMs)
-    const policy = { payloadsSeconds: daySeconds, sideRecordsSeconds: 0 }
-    return new Retainer({ context, storage, sealer }).run(policy)
-  })
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = []
@@ -141,9 +109,10 @@ describe('what is left', () => {
   test('is told by replay, with the leaf hashes of what went', async () => {
     const before = await inside(original, (storage) => all(replay(storage)))
     const after = await inside(dropped, (storage) => all(replay(storage)))
-    const leaves = await inside(original, (storage) =>
-      Promise.all(before.map(({ position }) => leafAt(storage, position))),
-    )
+    const leaves = await inside(original, (storage) => {
+      const leafAt = leafReader(storage)
+      return Promise.all(before.map(({ position }) => leafAt(position)))
+    })
     expect(after.slice(0, before.length)).toEqual(
       before.map((event, position) =>
         kept.includes(position)
@@ -191,10 +160,6 @@ describe('what is left', () => {
         'the record at position 6 was dropped by the retention policy, as the event at position 33 says; its leaf hash and all proofs made before stay'
       const asked = receiptFor(storage, [6], { verifyMessage, unanchored: true })
       await expect(asked).rejects.toMatchObject({ code: 'dropped', message: why })
-      const target = join(await temporaryDirectory(), 'bundle')
-      const range = { from: 0, to: 8, verifyMessage, unanchored: true }
-      await expect(exportBundle(storage, target, range)).rejects.toMatchObject({ code: 'dropped' })
-      await exportBundle(storage, target, { ...range, from: 11, to: 12 })
     })
   })
 
@@ -234,23 +199,6 @@ describe('what is left', () => {
   })
 })
 
-/** A ledger to which an event of retention is added by hand, with whatever else its batch does. */
-async function withDrop(
-  event: Event & { type: 'payloads.dropped' | 'side_records.dropped' },
-  also: (batch: StorageBatch) => void = () => {},
-  directory = original,
-): Promise<string> {
-  const copy = await copyOf(directory)
-  await inside(copy, async (storage) => {
-    const ledger = new Ledger<Event>(storage, codec, projectRows)
-    const stream = streamOf.retention(event.type === 'payloads.dropped' ? 'payloads' : 'side_records')
-    let version = 0
-    while (storage.get(streamKey(stream, version))) version++
-    await ledger.append(stream, version, [event], laterMs, { also })
-  })
-  return copy
-}
-
 const faultsOf = async (directory: string) => named(await verify(directory))
 
 describe('what no event explains is found', () => {
@@ -287,24 +235,26 @@ describe('what no event explains is found', () => {
   })
 
   test('a record and a side record that remain, though an event says that they went', async () => {
-    const copy = await withDrop(payloadsDropped([3, 10], [streamOf.session('browser')], 60))
+    const copy = await withDrop(original, payloadsDropped([3, 10], [streamOf.session('browser')], 60))
     const faults = await faultsOf(copy)
     expect(faults).toContainEqual([3, 'drop_undone'])
     expect(faults).toContainEqual([10, 'drop_undone'])
-    const sides = await withDrop(sideRecordsDropped([3], 60))
+    const sides = await withDrop(original, sideRecordsDropped([3], 60))
     expect(await faultsOf(sides)).toEqual([[3, 'drop_undone']])
   })
 
   test('a side record of a user', async () => {
-    const copy = await withDrop(sideRecordsDropped([2], 60), (batch) => batch.del(sideKey(2)))
+    const copy = await withDrop(original, sideRecordsDropped([2], 60), (batch) => batch.del(sideKey(2)))
     expect(await faultsOf(copy)).toContainEqual([2, 'drop_unlawful'])
   })
 
   test('a drop of what was younger than its policy says', async () => {
     const age = laterMs / 1000 - startMs / 1000
-    const copy = await withDrop(sideRecordsDropped([3], age), (batch) => batch.del(sideKey(3)))
+    const copy = await withDrop(original, sideRecordsDropped([3], age), (batch) => batch.del(sideKey(3)))
     expect(await faultsOf(copy)).toEqual([[33, 'drop_early']])
-    const honest = await withDrop(sideRecordsDropped([3], age - 10), (batch) => batch.del(sideKey(3)))
+    const honest = await withDrop(original, sideRecordsDropped([3], age - 10), (batch) =>
+      batch.del(sideKey(3)),
+    )
     expect(await verify(honest)).toMatchObject({ ok: true, droppedSideRecords: 1, erased: 0 })
   })
 
@@ -313,7 +263,7 @@ describe('what no event explains is found', () => {
     ['the beginning of a grant', [5, 6], 'stream_version'],
   ] as const)('%s, without the rest', async (_, positions, kind) => {
     const grant = streamOf.grant('first')
-    const copy = await withDrop(payloadsDropped(positions, [grant], 60), (batch) => {
+    const copy = await withDrop(original, payloadsDropped(positions, [grant], 60), (batch) => {
       for (const position of positions) batch.del(eventKey(position))
       for (const position of positions) batch.del(streamKey(grant, position - 5))
     })
@@ -322,7 +272,7 @@ describe('what no event explains is found', () => {
 
   test('a session that went under another name, to which a grant refers', async () => {
     const sessionOnly = (name: string) =>
-      withDrop(payloadsDropped([3, 10], [name], 60), (batch) => {
+      withDrop(original, payloadsDropped([3, 10], [name], 60), (batch) => {
         batch.del(sideKey(3))
         for (const [version, position] of [3, 10].entries()) {
           batch.del(eventKey(position))
@@ -336,14 +286,14 @@ describe('what no event explains is found', () => {
   })
 
   test('positions that do not stand before the event, or went before', async () => {
-    const ahead = await withDrop(sideRecordsDropped([40], 60))
+    const ahead = await withDrop(original, sideRecordsDropped([40], 60))
     expect(await faultsOf(ahead)).toEqual([[33, 'drop_malformed']])
-    const again = await withDrop(payloadsDropped([6], [streamOf.grant('first')], 60), undefined, dropped)
+    const again = await withDrop(dropped, payloadsDropped([6], [streamOf.grant('first')], 60))
     expect(await faultsOf(again)).toEqual([[34, 'drop_malformed']])
   })
 
   test('an event whose list is not the one that it sums up', async () => {
-    const copy = await withDrop({ ...sideRecordsDropped([3], 60), count: 2 })
+    const copy = await withDrop(original, { ...sideRecordsDropped([3], 60), count: 2 })
     expect(await faultsOf(copy)).toEqual([[33, 'protocol']])
   })
 })

@@ -34,6 +34,9 @@ export const server = testKey('server')
 export const salt = Buffer.alloc(32, 9)
 const checkpointKey = ed25519PrivateKey(Buffer.alloc(32, 7))
 
+export const openCheckpoints = (ledger: Ledger<Event>, directory: string): Promise<Checkpoints> =>
+  Checkpoints.open(ledger, join(directory, 'checkpoint'), origin, ed25519Signer(origin, checkpointKey))
+
 const roots: string[] = []
 afterAll(async () => {
   for (const root of roots) await rm(root, { recursive: true, force: true })
@@ -90,8 +93,7 @@ export class SampleLedger {
   static async open(directory: string): Promise<SampleLedger> {
     const storage = await openStorage(join(directory, 'ledger'))
     const ledger = new Ledger<Event>(storage, codec, projectRows)
-    const signer = ed25519Signer(origin, checkpointKey)
-    const checkpoints = await Checkpoints.open(ledger, join(directory, 'checkpoint'), origin, signer)
+    const checkpoints = await openCheckpoints(ledger, directory)
     return new SampleLedger(directory, storage, ledger, checkpoints)
   }
 

@@ -7,7 +7,7 @@ import { merkleBranch, merkleRoot } from '../../src/chain/merkle.ts'
 import { buildTransaction } from '../../src/chain/transaction.ts'
 import { putAnnex } from '../../src/ledger/annex.ts'
 import { listCheckpoints } from '../../src/ledger/checkpoints.ts'
-import type { StorageReader } from '../../src/ledger/storage.ts'
+import type { Storage, StorageReader } from '../../src/ledger/storage.ts'
 import type { Checkpoint } from '../../src/tree/checkpoint.ts'
 import { liveThrough, type SampleLedger, server, startMs } from '../audit/support.ts'
 import { coin } from '../chain/support.ts'
@@ -53,14 +53,17 @@ function minedHeader(root: string, timeSeconds: number): Buffer {
 const mined = new Map<string, ConfirmedAnchor>()
 
 /** Stores anchors of signed trees, all of them or those of some sizes. */
-export async function anchorTrees(log: SampleLedger, sizes?: readonly number[]): Promise<void> {
-  for (const checkpoint of await checkpointsOf(log.storage)) {
+export async function anchorTrees(
+  { storage }: { storage: Storage },
+  sizes?: readonly number[],
+): Promise<void> {
+  for (const checkpoint of await checkpointsOf(storage)) {
     if (sizes && !sizes.includes(checkpoint.size)) continue
     const name = checkpoint.root.toString('hex')
     const anchor = mined.get(name) ?? anchorOf(checkpoint)
     mined.set(name, anchor)
     const entry = `anchor/${String(checkpoint.size).padStart(16, '0')}`
-    await putAnnex(log.storage, { [entry]: encodeAnchor(anchor) })
+    await putAnnex(storage, { [entry]: encodeAnchor(anchor) })
   }
 }
 
