@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { rangeOf } from '../../src/ledger/layout.ts'
 import { isActive, issueToken, registerSample, sampleUser, signOn } from '../support/oauth-requests.ts'
-import { eventually, startServer, type TestServer } from '../support/server.ts'
+import { eventually, makeHome, startServer, type TestServer } from '../support/server.ts'
 
 const short = {
   SIGNON_LEDGER_SEAL_AFTER: '1',
@@ -159,6 +159,52 @@ describe('ledger retain', () => {
     expect(JSON.parse(again.stdout)).toEqual({ payloads: 0, streams: 0, sideRecords: 0, bytes: 0 })
     const { stdout } = await server.cli(['audit', 'verify'])
     expect(stdout).toContain('nothing missing, nothing altered')
+  })
+
+  it('what is left is exported, once what dropped the rest is anchored, and verifies far from the ledger', async () => {
+    const replayed = (await server.cli(['audit', 'replay'])).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const gone = replayed.filter(({ dropped }) => dropped).map(({ position }) => position)
+    const drops = replayed.filter(({ type }) => type === 'payloads.dropped').map(({ position }) => position)
+    const [to, folder] = [gone.at(-1), join(server.home, 'bundle')]
+    const words = ['audit', 'export', '--from', '0', '--to', String(to), '-o', folder]
+    // Nobody has signed the tree since.
+    expect(await server.cli([...words, '--unanchored'])).toEqual({
+      stdout: '',
+      stderr: `records of the range were dropped by policy, and the event that says so is to be proved too: no checkpoint covers the event at position ${drops[0]} yet\n`,
+      exitCode: 1,
+    })
+    await server.restart()
+    const { stdout } = await eventually('the drop is anchored', async () => {
+      const exported = await server.cli(words)
+      return exported.exitCode === 0 && exported
+    })
+    expect(stdout).toMatch(
+      /^Bundle written: .*\n\d+ records dropped by policy: their leaf hashes stand for them\n$/,
+    )
+    await server.stop()
+    const verify = (...more: string[]) =>
+      makeHome().cli(['audit', 'verify-bundle', folder, '--server', server.serverKeys[0]!.address, ...more])
+    const verified = await verify()
+    expect(verified).toMatchObject({ stderr: '', exitCode: 0 })
+    const left = to + 1 - gone.length
+    expect(verified.stdout).toContain(`, events: ${left}, dropped by policy: ${gone.length}, checkpoints: `)
+    expect(verified.stdout).toContain(
+      `\nproved: inclusion in the tree: bundle: the leaf hashes of ${gone.length} records that were dropped by policy, 1 s after they were over, as the event at position ${drops[0]} says\n`,
+    )
+    expect(verified.stdout).toContain(
+      `\nnot proved: record: bundle: what stood in the ${gone.length} records that were dropped\n`,
+    )
+    const file = join(folder, 'dropped.jsonl')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"record":"A', '"record":"B'))
+    const { stdout: told, exitCode } = await verify('--json')
+    expect(exitCode).toBe(1)
+    expect(JSON.parse(told)).toMatchObject({
+      ok: false,
+      faults: [{ file: 'dropped.jsonl', detail: 'it is not the file that the manifest names' }],
+    })
   })
 
   it('a contradictory configuration is refused in one line', async () => {
