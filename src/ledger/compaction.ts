@@ -6,13 +6,7 @@
  *
  * What is left are keys, in the manifest until the next opening: keys name nobody (src/projections/rows.ts).
  */
-import type { Level } from 'level'
-
-/** `level` tells only what it has in every environment; on Node it is classic-level, which has this too. */
-type Database = Level<Buffer, Buffer> & { compactRange(from: Buffer, to: Buffer): Promise<void> }
-
-export const compactRange = (level: Level<Buffer, Buffer>, from: Buffer, to: Buffer): Promise<void> =>
-  (level as Database).compactRange(from, to)
+import type { LevelDatabase } from './level-database.ts'
 
 /** A key just below, and one just above: neither is ever written with a value (see layout.ts). */
 function neighbours(key: Buffer): [Buffer, Buffer] {
@@ -25,12 +19,11 @@ function neighbours(key: Buffer): [Buffer, Buffer] {
 
 /** Rewrites every file that may hold an old value of these keys. @param inTurn what every write goes through */
 export async function compact(
-  level: Level<Buffer, Buffer>,
+  db: LevelDatabase,
   keys: readonly Buffer[],
   inTurn: (write: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   if (keys.length === 0) return
-  const db = level as Database
   const ranges = byKind(keys)
   for (const [from, to] of ranges) await db.compactRange(from, to)
   const marks = keys.flatMap((key) => neighbours(key).map((at) => ({ type: 'del', key: at }) as const))

@@ -1,9 +1,9 @@
 /** The seam to LevelDB: the only place that knows it, and where tests let writes fail. */
 import { resolve } from 'node:path'
-import { Level } from 'level'
-import { compact, compactRange, Snapshots } from './compaction.ts'
+import { compact, Snapshots } from './compaction.ts'
 import { checkBeforeOpening, checkTables } from './database-files.ts'
 import { LedgerError } from './errors.ts'
+import { LevelDatabase } from './level-database.ts'
 
 export interface Range {
   gte: Buffer
@@ -144,7 +144,7 @@ function claimDirectory(directory: string): { release(): void } {
 async function openLevel(directory: string, isScratch: boolean, isFirst: boolean): Promise<LevelStorage> {
   // Made, it opens by itself.
   if (isFirst) await checkBeforeOpening(directory)
-  const db = new Level<Buffer, Buffer>(directory, {
+  const db = new LevelDatabase(directory, {
     multithreading: true,
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
@@ -227,7 +227,7 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
       await open(db, directory)
       failure = undefined
     },
-    compact: ({ gte, lt }) => compactRange(db, gte, lt),
+    compact: ({ gte, lt }) => db.compactRange(gte, lt),
     close: () => db.close(),
   }
   return storage
@@ -244,8 +244,7 @@ function opened<T>(use: () => T): T {
 
 const unavailable = (message: string, cause: unknown) => new LedgerError('unavailable', message, { cause })
 
-async function open(level: Level<Buffer, Buffer>, directory: string): Promise<void> {
-  const db = level as Level<Buffer, Buffer> & { getProperty(name: string): string }
+async function open(db: LevelDatabase, directory: string): Promise<void> {
   try {
     await db.open()
   } catch (error) {
