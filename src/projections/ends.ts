@@ -1,7 +1,7 @@
 /** Everything that ends a session or a grant, or all of a user's or a client's. */
-import type { EventType, Recorded } from '../oauth/events.ts'
+import type { EventType } from '../oauth/events.ts'
 
-const endTypes: ReadonlySet<EventType> = new Set<EventType>([
+export const endTypes: ReadonlySet<EventType> = new Set<EventType>([
   'session.ended',
   'grant.revoked',
   'user.removed',
@@ -10,5 +10,3 @@ const endTypes: ReadonlySet<EventType> = new Set<EventType>([
   'user.password_changed',
   'client.removed',
 ])
-
-export const isEnd = ({ event }: Recorded): boolean => endTypes.has(event.type)

@@ -1,24 +1,19 @@
 /**
  * Writes the rows of `lifetimes.ts` behind the events: never on the way of a request, and read by nobody who needs an
- * answer soon. Its place is durable, in the annex, and moves on in the batch of the rows that it stands for. Dying
- * anywhere leaves rows of some events behind the place, which are written again and are the same or nearer to the truth.
+ * answer soon. Its place moves on in the batch of the rows that it stands for. Dying anywhere leaves rows of some events
+ * behind the place, which are written again and are the same or nearer to the truth.
  *
- * While the server runs the events come from `committed$`, a second's worth at a time; after a restart, after a failure,
- * and where more come than it takes, from the log. A ledger without a place is followed from its beginning.
+ * While the server runs it takes a second's worth of events at a time. A ledger without a place is followed from its
+ * beginning.
  */
-import type { Subscription } from 'rxjs'
-import { annexKey, decodePosition, encodePosition, rowKey } from '../ledger/layout.ts'
+import { annexKey, encodePosition, rowKey } from '../ledger/layout.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { readRecords } from '../ledger/reader.ts'
-import { decodeRecord } from '../ledger/record.ts'
 import type { StorageBatch } from '../ledger/storage.ts'
-import { decodeEvent } from '../oauth/event-codec.ts'
-import { type Event, type EventType, eventLayouts, type Recorded } from '../oauth/events.ts'
+import type { Event, EventType, Recorded } from '../oauth/events.ts'
 import { lifeRows, lifetimeOf, lifetimesPlace, noteKey, notesUntil, streamOfNote } from './lifetimes.ts'
+import { type FollowedLedger, LogFollower } from './log-follower.ts'
 import { decodeLoaded, evolveLoaded, kindOfStream, stateRowKey } from './rows.ts'
 import type { States, StreamKind } from './state-codec.ts'
-
-type FollowedLedger = Pick<Ledger<Event>, 'storage' | 'size' | 'committed$' | 'maintain'>
 
 export interface FollowerOptions {
   onError(error: unknown): void
@@ -35,123 +30,54 @@ const followedTypes: ReadonlySet<EventType> = new Set<EventType>([
   'session.started',
   'session.ended',
 ])
-const followedCodes: ReadonlySet<number> = new Set([...followedTypes].map((type) => eventLayouts[type].code))
 
 /** About 3 ms. */
 const changesAtOnce = 256
-/** Records that are read at a time from the log, and so many more that the place is noted at least. */
-const recordsAtOnce = 2048
-/** Events that may wait in memory. */
-const mostWaiting = 8192
 
 export class LifetimeFollower {
-  readonly #ledger: FollowedLedger
-  readonly #options: Required<FollowerOptions>
-  readonly #subscription: Subscription
-  #waiting: Recorded[] = []
-  /** All events before this position are in the rows, and the place says so. */
-  #place: number
-  /** Position behind the last event that was heard of. */
-  #heard: number
-  #lastMs = 0
-  #isBehind = true
+  readonly #ledger: FollowedLedger & Pick<Ledger<Event>, 'maintain'>
+  readonly #log: LogFollower
+  readonly #intervalMs: number
   #isStopped = false
-  #running: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(ledger: FollowedLedger, { onError, intervalMs = 1000, restFactor = 3 }: FollowerOptions) {
+  constructor(
+    ledger: FollowedLedger & Pick<Ledger<Event>, 'maintain'>,
+    { onError, intervalMs = 1000, restFactor = 3 }: FollowerOptions,
+  ) {
     this.#ledger = ledger
-    this.#options = { onError, intervalMs, restFactor }
-    const place = ledger.storage.get(annexKey(lifetimesPlace))
-    this.#place = place ? Math.min(decodePosition(place), ledger.size) : 0
-    this.#heard = ledger.size
-    this.#subscription = ledger.committed$.subscribe((events) => this.#hear(events))
+    this.#intervalMs = intervalMs
+    this.#log = new LogFollower(ledger, {
+      place: lifetimesPlace,
+      types: followedTypes,
+      atOnce: changesAtOnce,
+      take: (events, place, untilMs) => this.#take(events, place, untilMs),
+      onError: (error) => {
+        if (!this.#isStopped) onError(error)
+      },
+      restFactor,
+    })
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.run(), this.#options.intervalMs)
+    this.#timer = setInterval(() => void this.run(), this.#intervalMs)
     void this.run()
   }
 
   /** Does what there is to do; what fails is done by the next call. */
   run(): Promise<void> {
-    this.#running ??= this.#follow()
-      .catch((error: unknown) => {
-        this.#fallBehind()
-        if (!this.#isStopped) this.#options.onError(error)
-      })
-      .finally(() => {
-        this.#running = undefined
-      })
-    return this.#running
+    return this.#log.run()
   }
 
   /** Resolves when nothing is under way any more. What has not been taken is taken after the next start. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
-    if (!this.#isBehind) await this.run()
+    if (!this.#log.isBehind) await this.run()
     this.#isStopped = true
-    this.#subscription.unsubscribe()
-    await this.#running
+    await this.#log.stop()
   }
 
-  #hear(events: readonly Recorded[]): void {
-    const last = events.at(-1)
-    if (!last) return
-    this.#heard = last.position + 1
-    this.#lastMs = last.timeMs
-    if (this.#isBehind) return
-    for (const recorded of events) if (followedTypes.has(recorded.event.type)) this.#waiting.push(recorded)
-    if (this.#waiting.length > mostWaiting) this.#fallBehind()
-  }
-
-  #fallBehind(): void {
-    this.#isBehind = true
-    this.#waiting = []
-  }
-
-  async #follow(): Promise<void> {
-    if (this.#isBehind) await this.#catchUp()
-    while (!this.#isStopped && !this.#isBehind && this.#place < this.#heard) {
-      const [heard, lastMs] = [this.#heard, this.#lastMs]
-      const taken = this.#waiting.splice(0, changesAtOnce)
-      // The last time that was heard may be later than that of what is taken: more notes are looked at than need be.
-      await this.#take(taken, this.#waiting.length === 0 ? heard : taken.at(-1)!.position + 1, lastMs)
-    }
-  }
-
-  /** By the log. */
-  async #catchUp(): Promise<void> {
-    const ledger = this.#ledger
-    while (!this.#isStopped) {
-      const size = ledger.size
-      if (this.#place >= size) break
-      const beganMs = performance.now()
-      const end = Math.min(this.#place + recordsAtOnce, size)
-      let events: Recorded[] = []
-      let lastMs = 0
-      for await (const [position, bytes] of readRecords(ledger.storage, this.#place, end)) {
-        const { timeMs, stream, version, type, body } = decodeRecord(bytes)
-        lastMs = timeMs
-        if (!followedCodes.has(type)) continue
-        events.push({ position, timeMs, stream, version, event: decodeEvent(type, body) })
-        if (events.length < changesAtOnce) continue
-        await this.#take(events, position + 1, timeMs)
-        events = []
-      }
-      await this.#take(events, end, lastMs)
-      const restMs = (performance.now() - beganMs) * this.#options.restFactor
-      if (ledger.size - this.#place > recordsAtOnce) await this.#rest(restMs)
-    }
-    // No turn of the event loop lies between the last look at the size and this.
-    this.#isBehind = false
-  }
-
-  /**
-   * Writes the rows of events, the place behind them with it.
-   *
-   * @param untilMs not before the last of them, nor before any other event in front of the place
-   */
+  /** Writes the rows of events, the place behind them with it. */
   async #take(events: readonly Recorded[], place: number, untilMs: number): Promise<void> {
     await this.#lookAgain(untilMs)
     if (this.#isStopped) return
@@ -159,7 +85,6 @@ export class LifetimeFollower {
     for (const recorded of events) this.#file(changes, recorded.stream, this.#stateAfter(recorded), untilMs)
     changes.put(annexKey(lifetimesPlace), encodePosition(place))
     await this.#write(changes)
-    this.#place = place
   }
 
   /** Open rows whose time has come, all of them before the place moves behind it. */
@@ -214,10 +139,6 @@ export class LifetimeFollower {
 
   #write(changes: Changes): Promise<void> {
     return this.#ledger.maintain((batch) => changes.addTo(batch))
-  }
-
-  #rest(ms: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, ms))
   }
 }
 
