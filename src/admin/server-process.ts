@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { openSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isProcessAlive } from '../ledger/live-process.ts'
 import { ControlError, connectTo } from './connection.ts'
 
 const pollMs = 50
@@ -15,18 +16,9 @@ export function serverProcess(pidFile: string): number | undefined {
     return undefined
   }
   const processId = Number(text.trim())
-  return Number.isInteger(processId) && processId > 0 && isAlive(processId) && isServer(processId)
+  return Number.isInteger(processId) && processId > 0 && isProcessAlive(processId) && isServer(processId)
     ? processId
     : undefined
-}
-
-function isAlive(processId: number): boolean {
-  try {
-    process.kill(processId, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
 
 /** `server run` as words of a command line, or the quickstart, which serves in its own process. */
@@ -94,7 +86,7 @@ export async function startServer(options: StartOptions): Promise<number> {
  */
 export async function stopServer(processId: number, force: boolean, longestMs: number): Promise<void> {
   process.kill(processId, force ? 'SIGKILL' : 'SIGTERM')
-  for (let waitedMs = 0; isAlive(processId); waitedMs += pollMs) {
+  for (let waitedMs = 0; isProcessAlive(processId); waitedMs += pollMs) {
     if (waitedMs >= longestMs)
       throw new ControlError(
         'stop_failed',

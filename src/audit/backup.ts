@@ -8,10 +8,11 @@
  *
  * It is written under another name and renamed when it is whole: DIR is a backup or is not there.
  */
-import { mkdir, rm, stat } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkpointPrefix } from '../ledger/checkpoints.ts'
-import { renameDurably, syncFiles, writeDurably } from '../ledger/durable-file.ts'
+import { isThere } from '../ledger/durable-file.ts'
+import { removeLeftovers, writeFolder } from '../ledger/durable-folder.ts'
 import { annexKey, frontierKey, kindOf } from '../ledger/layout.ts'
 import { logSize } from '../ledger/reader.ts'
 import { decodeRecord, typeOf } from '../ledger/record.ts'
@@ -78,17 +79,12 @@ export async function writeBackup(
   directory: string,
   options: BackupOptions,
 ): Promise<BackupManifest> {
-  if (await stat(directory).catch(() => undefined))
-    throw new BackupError('exists', `${directory} is there already`)
-  const partial = `${directory}.partial-${process.pid}`
-  await rm(partial, { recursive: true, force: true })
-  await mkdir(partial, { recursive: true, mode: 0o700 })
-  try {
+  await removeLeftovers(directory)
+  if (await isThere(directory)) throw new BackupError('exists', `${directory} is there already`)
+  return writeFolder(directory, async (partial) => {
     const parts = backupParts(partial)
     const copied = await copyEntries(reader, parts.ledger, options.onProgress)
-    // No batch has waited for the disk. All of it is there before the manifest is, and the folder's name after that.
-    await syncFiles(parts.ledger)
-    if (copied.note !== undefined) await writeDurably(parts.checkpoint, copied.note)
+    if (copied.note !== undefined) await writeFile(parts.checkpoint, copied.note, { mode: 0o600 })
     const manifest: BackupManifest = {
       version: 1,
       createdAt: new Date(options.nowMs).toISOString(),
@@ -99,13 +95,9 @@ export async function writeBackup(
       entries: copied.entries,
       bytes: copied.bytes,
     }
-    await writeDurably(parts.manifest, `${JSON.stringify(manifest, null, 2)}\n`)
-    await renameDurably(partial, directory)
+    await writeFile(parts.manifest, `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 })
     return manifest
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true })
-    throw error
-  }
+  })
 }
 
 const codeOfDrops = eventLayouts['payloads.dropped'].code

@@ -2,13 +2,15 @@
  * Restoring a backup: it is copied beside the place where it shall be, the copy is verified as a whole, and only
  * then it gets its name. The backup itself is not even opened, so it may lie on a medium that cannot be written.
  */
-import { cp, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { renameDurably, syncFiles, writeDurably } from '../ledger/durable-file.ts'
+import { cp, readdir, readFile } from 'node:fs/promises'
+import { isThere, writeDurably } from '../ledger/durable-file.ts'
+import { removeLeftovers, writeFolder } from '../ledger/durable-folder.ts'
+import { LedgerError } from '../ledger/errors.ts'
 import { openStorage } from '../ledger/storage.ts'
 import type { VerifyMessage } from './authority.ts'
 import { BackupError, type BackupManifest, backupParts } from './backup.ts'
 import type { OnVerifyProgress } from './verification.ts'
-import { type Verification, verifyLedger } from './verify.ts'
+import { type Verification, type VerifyOptions, verifyLedger } from './verify.ts'
 
 export interface RestorePlace {
   /** The ledger's folder: absent or empty. */
@@ -28,47 +30,53 @@ export interface RestoreOptions {
 
 /**
  * @throws BackupError exists, where there is a ledger already; malformed, where this is no backup; damaged, where it
- * does not hold, with the first fault
+ * does not hold, with the first fault; LedgerError unavailable
  */
 export async function restoreBackup(
   directory: string,
   place: RestorePlace,
   { verifyMessage, onProgress }: RestoreOptions,
 ): Promise<{ manifest: BackupManifest; verification: Verification }> {
+  await removeLeftovers(place.ledger)
   await assertEmpty(place)
   const parts = backupParts(directory)
   const manifest = readManifest(directory, await textOf(parts.manifest))
   const note = await textOf(parts.checkpoint)
   if ((note === undefined) !== (manifest.checkpointSize === null))
     throw new BackupError('malformed', `${directory}: its checkpoint file is not as the manifest says`)
-  const copy = `${place.ledger}.restoring`
-  await rm(copy, { recursive: true, force: true })
-  try {
+  const verification = await writeFolder(place.ledger, async (copy) => {
     await readdir(parts.ledger).catch((cause) => {
       throw new BackupError('malformed', `${parts.ledger} cannot be read`, { cause })
     })
     await cp(parts.ledger, copy, { recursive: true })
-    const storage = await openStorage(copy)
-    let verification: Verification
-    try {
-      verification = await verifyLedger(storage, {
-        verifyMessage,
-        rows: true,
-        ...(note !== undefined && { savedCheckpoints: [{ source: parts.checkpoint, note }] }),
-        ...(onProgress && { onProgress }),
-      })
-    } finally {
-      await storage.close()
-    }
-    assertWhole(directory, manifest, verification)
-    await syncFiles(copy)
-    // Dying between the two leaves the ledger without the file beside it, which the next checkpoint writes.
-    await renameDurably(copy, place.ledger)
-    if (note !== undefined) await writeDurably(place.checkpointFile, note)
-    return { manifest, verification }
-  } catch (error) {
-    await rm(copy, { recursive: true, force: true })
-    throw error
+    const found = await verifyCopy(copy, {
+      verifyMessage,
+      rows: true,
+      ...(note !== undefined && { savedCheckpoints: [{ source: parts.checkpoint, note }] }),
+      ...(onProgress && { onProgress }),
+    })
+    assertWhole(directory, manifest, found)
+    return found
+  })
+  // Dying here leaves the ledger without the file beside it, which the next checkpoint writes.
+  if (note !== undefined)
+    await writeDurably(place.checkpointFile, note).catch((cause: Error) => {
+      throw new LedgerError(
+        'unavailable',
+        `the ledger is restored, but ${place.checkpointFile} could not be written, which the next checkpoint does ` +
+          `again: ${cause.message}`,
+        { cause },
+      )
+    })
+  return { manifest, verification }
+}
+
+async function verifyCopy(copy: string, options: VerifyOptions): Promise<Verification> {
+  const storage = await openStorage(copy)
+  try {
+    return await verifyLedger(storage, options)
+  } finally {
+    await storage.close()
   }
 }
 
@@ -80,9 +88,9 @@ async function assertEmpty({ ledger, segments, checkpointFile, headFile }: Resto
     })
     if (files.length > 0) throw new BackupError('exists', `there is a ledger in ${folder} already`)
   }
-  if (await stat(checkpointFile).catch(() => undefined))
+  if (await isThere(checkpointFile))
     throw new BackupError('exists', `there is a checkpoint of another ledger already: ${checkpointFile}`)
-  if (await stat(headFile).catch(() => undefined))
+  if (await isThere(headFile))
     throw new BackupError('exists', `there is the head of another ledger already: ${headFile}`)
 }
 

@@ -21,6 +21,8 @@ const fullRecord = 1
 const firstFragment = 2
 const lastFragment = 4
 
+const unreadable = (file: string, cause: NodeJS.ErrnoException) =>
+  new LedgerError('unavailable', `${file} cannot be read (${cause.code})`, { cause })
 const damaged = (file: string, what: string) => new LedgerError('damaged', `${file} ${what}`)
 
 /** Before LevelDB opens the directory. @throws LedgerError damaged, naming the file */
@@ -44,12 +46,14 @@ export async function checkBeforeOpening(directory: string): Promise<void> {
  * Once LevelDB has opened the directory.
  *
  * @param tables its property `leveldb.sstables`: the tables that count, with their sizes
- * @throws LedgerError damaged, naming the file
+ * @throws LedgerError damaged or unavailable, naming the file
  */
 export async function checkTables(directory: string, tables: () => string): Promise<void> {
   for (const [, number = '', size = ''] of tables().matchAll(/^ (\d+):(\d+)\[/gm)) {
     const file = join(directory, `${number.padStart(6, '0')}.ldb`)
-    const found = await stat(file).catch(() => undefined)
+    const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw unreadable(file, error)
+    })
     // One that was merged into another meanwhile counts no more.
     if (found?.size !== Number(size) && tables().includes(`\n ${number}:${size}[`))
       throw damaged(file, `has ${found?.size ?? 'no'} bytes, but ${size} were written`)
@@ -84,7 +88,7 @@ async function checkLog(file: string): Promise<void> {
 const bytesOf = (file: string): Promise<Buffer> =>
   readFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0)
-    throw new LedgerError('unavailable', `${file} cannot be read (${error.code})`, { cause: error })
+    throw unreadable(file, error)
   })
 
 /** LevelDB stores checksums rotated and shifted (util/crc32c.h). */

@@ -1,5 +1,5 @@
 /** Files outside LevelDB that are replaced whole. */
-import { open, readdir, rename } from 'node:fs/promises'
+import { open, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 /** Replaces a file: whoever reads it finds the old text or the new one, also after a crash. */
@@ -19,6 +19,17 @@ export async function writeDurably(file: string, text: string): Promise<void> {
 export async function renameDurably(from: string, to: string): Promise<void> {
   await rename(from, to)
   await syncFolder(dirname(to))
+}
+
+/** @throws where that cannot be told */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
+    throw error
+  }
 }
 
 /** What stands in a folder stays there after a crash. */

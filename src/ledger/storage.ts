@@ -156,15 +156,17 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
   /** The first write that failed since the database was opened. */
   let failure: { cause: unknown } | undefined
   let last: Promise<unknown> = Promise.resolve()
+  const unwritten = (cause: unknown) =>
+    unavailable(`the ledger in ${directory} could not be written: ${(cause as Error).message}`, cause)
   /** One at a time: what LevelDB has in its queue behind a write that fails, it writes all the same. */
   const inTurn = (write: () => Promise<void>): Promise<void> => {
     const written = last.then(async () => {
-      if (failure) throw unavailable('the ledger could not be written before', failure.cause)
+      if (failure) throw unwritten(failure.cause)
       try {
         await write()
       } catch (cause) {
         failure ??= { cause }
-        throw unavailable('the ledger could not be written', cause)
+        throw unwritten(cause)
       }
     })
     last = written.catch(() => {})

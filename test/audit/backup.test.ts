@@ -1,7 +1,8 @@
 /** Backup and restore: one snapshot however fast the ledger grows, and nothing restored that does not verify. */
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { cp, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Level } from 'level'
 import { beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { type BackupManifest, backupParts, writeBackup } from '../../src/audit/backup.ts'
@@ -181,7 +182,9 @@ describe('a full disk', () => {
       headFile: join(disk.folder, 'head'),
     }
     const filled = readdirSync(disk.folder)
-    expect(await code(restore(backup, place))).toMatch(/^ENOSPC: ENOSPC: no space left on device/)
+    expect(await code(restore(backup, place))).toMatch(
+      /^unavailable: .*\/ledger could not be written: ENOSPC: no space left on device/,
+    )
     expect(readdirSync(disk.folder)).toEqual(filled)
     disk.free()
     expect((await restore(backup, place)).verification.ok).toBe(true)
@@ -193,7 +196,9 @@ describe('a full disk', () => {
     const storage = await openStorage(join(directory, 'ledger'))
     try {
       const target = join(disk.folder, 'backup')
-      expect(await code(writeBackup(storage, target, how))).toMatch(/^\w+: .*(cannot be|ENOSPC).*$/)
+      expect(await code(writeBackup(storage, target, how))).toMatch(
+        /^unavailable: the ledger in .*\/backup\.partial-\d+\/ledger c.*: No space left on device$/,
+      )
       expect(readdirSync(disk.folder)).toEqual(filled)
       disk.free()
       expect(await writeBackup(storage, target, how)).toMatchObject({ size: manifest.size })
@@ -203,13 +208,36 @@ describe('a full disk', () => {
   })
 })
 
-test("what a restore that was killed left behind is no ledger, and in nobody's way", async () => {
-  const place = await emptyPlace()
-  await cp(join(backup, 'ledger'), `${place.ledger}.restoring`, { recursive: true })
-  writeFileSync(join(`${place.ledger}.restoring`, 'CURRENT'), 'half')
-  expect(existsSync(place.ledger)).toBe(false)
-  expect((await restore(backup, place)).verification).toMatchObject({ ok: true, events: manifest.size })
-  expect(readdirSync(join(place.ledger, '..')).sort()).toEqual(['checkpoint', 'ledger'])
+describe('what a process has left that was killed', () => {
+  const { pid: dead } = spawnSync(process.execPath, ['--version'])
+  /** Lays a half copy beside `folder`, of a dead process, of a live one, and of nobody. */
+  async function leave(folder: string): Promise<{ parent: string; kept: string[] }> {
+    const left = [dead, process.pid, process.ppid, 'by-hand'].map((name) => `${folder}.partial-${name}`)
+    for (const half of left) {
+      await cp(join(backup, 'ledger'), half, { recursive: true })
+      writeFileSync(join(half, 'CURRENT'), 'half')
+    }
+    return { parent: dirname(folder), kept: left.slice(2).map((half) => basename(half)) }
+  }
+
+  test("of a restore is in nobody's way, and gone after the next one", async () => {
+    const place = await emptyPlace()
+    const { parent, kept } = await leave(place.ledger)
+    expect((await restore(backup, place)).verification).toMatchObject({ ok: true, events: manifest.size })
+    expect(readdirSync(parent).sort()).toEqual(['checkpoint', 'ledger', ...kept].sort())
+    await leave(place.ledger)
+    expect(await code(restore(backup, place))).toMatch(/^exists/)
+    expect(readdirSync(parent)).not.toContain(`ledger.partial-${dead}`)
+  })
+
+  test('of a backup too', async () => {
+    const target = join(await temporaryDirectory(), 'backup')
+    const { parent, kept } = await leave(target)
+    const storage = await openStorage(join(directory, 'ledger'))
+    expect(await writeBackup(storage, target, how)).toEqual(manifest)
+    expect(readdirSync(parent).sort()).toEqual(['backup', ...kept].sort())
+    await storage.close()
+  })
 })
 
 describe('nothing is restored', () => {
