@@ -3,7 +3,12 @@ import { Args, Flags } from '@oclif/core'
 import { type RemoteLog, remoteLog } from '../../src/audit/remote-log.ts'
 import { type Witnessed, witness } from '../../src/audit/witness.ts'
 import { readWitnessKey } from '../../src/audit/witness-key.ts'
-import { readWitnessState, writeEvidence, writeWitnessState } from '../../src/audit/witness-state.ts'
+import {
+  asOnlyWitness,
+  readWitnessState,
+  writeEvidence,
+  writeWitnessState,
+} from '../../src/audit/witness-state.ts'
 import { BaseCommand } from '../../src/terminal/base-command.ts'
 import { awaitEnding } from '../../src/terminal/ending.ts'
 import { visible } from '../../src/terminal/output.ts'
@@ -32,7 +37,10 @@ Without --key the first key that the server names is trusted and kept: compare i
     url: Args.string({ required: true, description: 'address of the server, or of its log' }),
   }
   static override flags = {
-    state: Flags.string({ required: true, description: 'file in which the last checkpoint seen is kept' }),
+    state: Flags.string({
+      required: true,
+      description: 'file in which the last checkpoint seen is kept; one witness, one file',
+    }),
     key: Flags.string({ description: "the log's key (C2SP verifier key), known from its operator" }),
     'cosign-key': Flags.string({ description: 'file with the key to cosign with, as key witness makes it' }),
     once: Flags.boolean({ description: 'look once, as with --json', exclusive: ['interval'] }),
@@ -43,7 +51,12 @@ Without --key the first key that the server names is trusted and kept: compare i
     const { args, flags } = await this.parse(AuditWitness)
     const log = remoteLog(args.url)
     const look: Look = { file: flags.state, key: flags.key, cosignKey: flags['cosign-key'] }
-    if (flags.once || this.jsonEnabled()) return this.#look(log, look)
+    return asOnlyWitness(look.file, () =>
+      flags.once || this.jsonEnabled() ? this.#look(log, look) : this.#follow(log, look, flags.interval),
+    )
+  }
+
+  async #follow(log: RemoteLog, look: Look, intervalSeconds: number): Promise<Found | undefined> {
     const { signal } = awaitEnding(process)
     while (!signal.aborted) {
       const found = await this.#look(log, look).catch((error: Error & { code?: string }) => {
@@ -53,7 +66,7 @@ Without --key the first key that the server names is trusted and kept: compare i
         return undefined
       })
       if (found?.outcome === 'alarm') return found
-      await delay(flags.interval * 1000, undefined, { signal }).catch(() => {})
+      await delay(intervalSeconds * 1000, undefined, { signal }).catch(() => {})
     }
     return undefined
   }

@@ -1,6 +1,7 @@
 /** What a witness remembers of a log, in one file that is replaced whole; evidence goes into files beside it. */
 import { readFile } from 'node:fs/promises'
 import { writeDurably } from '../ledger/durable-file.ts'
+import { lockBeside } from '../ledger/file-lock.ts'
 
 export interface WitnessState {
   version: 1
@@ -43,10 +44,35 @@ export interface WitnessEvidence {
 
 export class WitnessStateError extends Error {
   override name = 'WitnessStateError'
-  readonly code = 'malformed'
+  readonly code: 'malformed' | 'locked'
+
+  constructor(code: WitnessStateError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
 }
 
-/** Undefined where nothing was seen yet. @throws WitnessStateError */
+/**
+ * Runs while no other witness keeps this file: of two that start from one state each could accept, and cosign, a
+ * growth that the other's contradicts.
+ *
+ * @throws WitnessStateError locked
+ */
+export async function asOnlyWitness<T>(file: string, run: () => Promise<T>): Promise<T> {
+  const release = await lockBeside(file)
+  if (!release)
+    throw new WitnessStateError(
+      'locked',
+      `${file}: another witness keeps it; each needs a state file of its own`,
+    )
+  try {
+    return await run()
+  } finally {
+    await release()
+  }
+}
+
+/** Undefined where nothing was seen yet. @throws WitnessStateError malformed */
 export async function readWitnessState(file: string): Promise<WitnessState | undefined> {
   let text: string
   try {
@@ -59,15 +85,16 @@ export async function readWitnessState(file: string): Promise<WitnessState | und
   try {
     state = JSON.parse(text)
   } catch (cause) {
-    throw new WitnessStateError(`${file}: it is not the state of a witness`, { cause })
+    throw new WitnessStateError('malformed', `${file}: it is not the state of a witness`, { cause })
   }
   if (state?.version !== 1)
     throw new WitnessStateError(
+      'malformed',
       `${file}: version ${state?.version} of the state is not known to this program`,
     )
   const { origin, key, root, note, size } = state
   if ([origin, key, root, note].some((field) => typeof field !== 'string') || !Number.isSafeInteger(size))
-    throw new WitnessStateError(`${file}: the state is incomplete`)
+    throw new WitnessStateError('malformed', `${file}: the state is incomplete`)
   return state as WitnessState
 }
 

@@ -28,10 +28,13 @@ export type Witnessed =
   | { outcome: 'first' | 'grown' | 'unchanged'; state: WitnessState }
   | { outcome: 'alarm'; evidence: WitnessEvidence }
 
-/** What is shown proves nothing, for or against the log: it is not signed by its key, or unreadable. */
+/**
+ * `unsigned`: what is shown proves nothing, for or against the log: it is not signed by its key, or unreadable.
+ * `other_key`: a key of log or witness that is not the one, or none. `invalid_name`: no name for a witness.
+ */
 export class WitnessError extends Error {
   override name = 'WitnessError'
-  readonly code: 'unsigned' | 'other_key'
+  readonly code: 'unsigned' | 'other_key' | 'invalid_name'
 
   constructor(code: WitnessError['code'], message: string, options?: ErrorOptions) {
     super(message, options)

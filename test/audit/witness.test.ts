@@ -169,6 +169,20 @@ describe('with a key of its own', () => {
     expect(cosigned!.startsWith(note)).toBe(true)
   })
 
+  test.each([
+    ['https://witness.example/one', 'without https://, such as witness.example/one'],
+    ['HTTP://witness.example', 'without HTTP://, such as witness.example'],
+    ['//witness.example', 'without //, such as witness.example'],
+    ['https://', 'without https://'],
+  ])('its name has no scheme: %s', (name, why) => {
+    expect(() => createWitnessKey(name)).toThrow(`${name}: a witness is named by a URL ${why}`)
+  })
+
+  test.each(['witness.example', 'witness.example:8443/one', 'oid/1.3.6.1.4.1.32473.1'])(
+    'its name may be %s',
+    (name) => expect(createWitnessKey(name).verifierKey).toMatch(`${name}+`),
+  )
+
   test('it cosigns nothing in an alarm', async () => {
     const found = await look(remoteHistory(publishedHistory(200, 3)), await seen(100, { cosigner }), {
       cosigner,

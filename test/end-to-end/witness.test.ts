@@ -77,6 +77,30 @@ describe('of a real server', () => {
     expect(await running.finished).toMatchObject({ code: 0, stderr: '' })
   })
 
+  it('alone: another one on its state is refused until it has ended, be it by kill -9', async () => {
+    const { seenAt } = stored()
+    const running = home.run(['audit', 'witness', server.url, '--state', state, '--interval', '1'])
+    await eventually('it looked', () => stored().seenAt !== seenAt)
+    expect(await look()).toEqual({
+      stdout: '',
+      stderr: `${state}: another witness keeps it; each needs a state file of its own\n`,
+      exitCode: 1,
+    })
+    running.kill('SIGKILL')
+    await running.finished
+    expect(await look()).toMatchObject({ stderr: '', exitCode: 0 })
+  })
+
+  it('many at once: each looks in its turn or is refused, and the state is whole', async () => {
+    const looks = await Promise.all(Array.from({ length: 6 }, () => look()))
+    for (const { stdout, stderr, exitCode } of looks)
+      expect(exitCode === 0 ? stdout : stderr).toMatch(
+        /nothing new|which begin with|another witness keeps it/,
+      )
+    expect(looks.some(({ exitCode }) => exitCode === 0)).toBe(true)
+    expect(stored().origin).toBe(stored().note.split('\n')[0])
+  })
+
   it('a server that is away proves nothing', async () => {
     const before = stored()
     await server.stop()
