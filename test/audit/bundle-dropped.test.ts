@@ -1,10 +1,10 @@
 /** Bundles of a range of which retention has dropped records: what is left is proved, what is missing is explained. */
 import { hash } from 'node:crypto'
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { decodeManifest, encodeManifest, type Manifest } from '../../src/audit/bundle.ts'
+import { decodeManifest, encodeManifest } from '../../src/audit/bundle.ts'
 import { type BundleVerdict, checkBundle } from '../../src/audit/bundle-check.ts'
 import { type ExportOptions, exportBundle } from '../../src/audit/bundle-export.ts'
 import { encodeProven } from '../../src/audit/receipt.ts'
@@ -20,8 +20,9 @@ import { streamOf } from '../../src/oauth/events.ts'
 import { payloadsDropped } from '../../src/oauth/retention.ts'
 import { hashToken } from '../../src/oauth/token-format.ts'
 import { leafHash } from '../../src/tree/hash.ts'
+import { type Alterations, altered, atFrame, framesOf, manifestOf } from '../support/altered-bundle.ts'
 import { liveAnchored } from '../support/anchored-ledger.ts'
-import { anchor, daySeconds, drop, inside, withDrop } from '../support/dropped-ledger.ts'
+import { anchor, daySeconds, drop, inside, sign, withDrop } from '../support/dropped-ledger.ts'
 import {
   administrator,
   copyOf,
@@ -81,8 +82,6 @@ const exported = (directory: string, from: number, to: number, more: Partial<Exp
     return { target, dropped }
   })
 const bundle = async (...given: Parameters<typeof exported>) => (await exported(...given)).target
-const manifestOf = async (target: string) =>
-  decodeManifest(await readFile(join(target, 'manifest.json'), 'utf8'))
 const stationsOf = ({ stations }: BundleVerdict) =>
   stations.map(({ station, outcome, detail }) => [station, outcome, detail])
 
@@ -134,8 +133,8 @@ describe('what was dropped is said, and the rest proved', () => {
     const at = (seconds: number) => startMs + seconds * 1000
     await drop(directory, at(1000), { payloadsSeconds: 988 })
     await drop(directory, at(5000), { payloadsSeconds: 988 })
-    await anchor(directory)
-    const verdict = await check(await bundle(directory, 2, 34))
+    await sign(directory)
+    const verdict = await check(await bundle(directory, 2, 34, { unanchored: true }))
     expect(verdict).toMatchObject({ ok: true, dropped: 29 })
     expect(stationsOf(verdict)).toContainEqual([
       'inclusion',
@@ -162,15 +161,22 @@ describe('what was dropped is said, and the rest proved', () => {
         }
       })
     const honest = await sessionGone(streamOf.session('browser'))
-    await anchor(honest)
-    expect(await check(await bundle(honest, 0, 12))).toMatchObject({ ok: true, events: 11, dropped: 2 })
+    await sign(honest)
+    expect(await check(await bundle(honest, 0, 12, { unanchored: true }))).toMatchObject({
+      ok: true,
+      events: 11,
+      dropped: 2,
+    })
     const lying = await sessionGone(streamOf.session('another'))
-    await anchor(lying)
-    await expect(bundle(lying, 0, 12)).rejects.toThrow(
+    await sign(lying)
+    await expect(bundle(lying, 0, 12, { unanchored: true })).rejects.toThrow(
       'position 5: code.issued refers to version 0 of session:browser, which was not there',
     )
     // What began before the range is not known anyway.
-    expect(await check(await bundle(lying, 5, 12))).toMatchObject({ ok: true, dropped: 1 })
+    expect(await check(await bundle(lying, 5, 12, { unanchored: true }))).toMatchObject({
+      ok: true,
+      dropped: 1,
+    })
   })
 })
 
@@ -242,8 +248,11 @@ describe('a ledger that dropped what it may not gives no bundle', () => {
     const copy = await withDrop(original, payloadsDropped(positions, streams, age), (batch) => {
       for (const position of positions) batch.del(eventKey(position))
     })
-    await anchor(copy)
-    await expect(bundle(copy, 0, 12)).rejects.toMatchObject({ code: 'damaged', message: why })
+    await sign(copy)
+    await expect(bundle(copy, 0, 12, { unanchored: true })).rejects.toMatchObject({
+      code: 'damaged',
+      message: why,
+    })
   })
 
   test('a record that somebody removed by hand, alone or beside others that were dropped', async () => {
@@ -264,57 +273,12 @@ describe('a ledger that dropped what it may not gives no bundle', () => {
   })
 })
 
-/** A copy whose manifest fits what was changed. */
-async function altered(
-  target: string,
-  changes: { [name: string]: (bytes: Buffer) => Buffer | undefined },
-): Promise<string> {
-  const copy = join(folder, `altered-${count++}`)
-  await cp(target, copy, { recursive: true })
-  const manifest = await manifestOf(target)
-  const files: Manifest['files'] = { ...manifest.files }
-  for (const [name, change] of Object.entries(changes)) {
-    const bytes = change(await readFile(join(copy, name)).catch(() => Buffer.alloc(0)))
-    if (bytes) await writeFile(join(copy, name), bytes)
-    else await rm(join(copy, name))
-    if (bytes) files[name as 'dropped.jsonl'] = hash('sha256', bytes)
-    else delete files[name as 'dropped.jsonl']
-  }
-  await writeFile(join(copy, 'manifest.json'), encodeManifest({ ...manifest, files }))
-  return copy
-}
-
-type Frame = { record: Buffer } | { leaf: Buffer }
-const framesOf = (bytes: Buffer): Frame[] => {
-  const frames: Frame[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const length = bytes.readUInt32BE(at)
-    const end = at + 4 + (length || 32)
-    frames.push(
-      length === 0 ? { leaf: bytes.subarray(at + 4, end) } : { record: bytes.subarray(at + 4, end) },
-    )
-    at = end
-  }
-  return frames
-}
-const bytesOf = (frames: readonly Frame[]): Buffer =>
-  Buffer.concat(
-    frames.flatMap((frame) => {
-      const length = Buffer.alloc(4)
-      if ('record' in frame) length.writeUInt32BE(frame.record.length)
-      return [length, 'leaf' in frame ? frame.leaf : frame.record]
-    }),
-  )
-const frameAt = (at: number, change: (frame: Frame) => Frame) => (bytes: Buffer) =>
-  bytesOf(framesOf(bytes).with(at, change(framesOf(bytes)[at]!)))
-const flip = (bytes: Buffer) => Buffer.from(bytes.map((byte, i) => (i === 7 ? byte ^ 1 : byte)))
-
 describe('altered, and the manifest made to fit', () => {
   /** Positions 0 to 20: dropped are seven by the event at 35, two and six by that at 37. */
   let target: string
   /** Lines of `dropped.jsonl`. */
   let lines: string[]
-  const faultsOf = async (changes: Parameters<typeof altered>[1], of = target) =>
+  const faultsOf = async (changes: Alterations, of = target) =>
     (await check(await altered(of, changes))).faults.map(({ file, detail }) => `${file}: ${detail}`)
   const linesOf = async (of: string) =>
     (await readFile(join(of, 'dropped.jsonl'), 'utf8')).split('\n').filter((line) => line !== '')
@@ -334,13 +298,13 @@ describe('altered, and the manifest made to fit', () => {
 
   test('a leaf hash', async () => {
     const faults = await faultsOf({
-      'records.bin': frameAt(6, (frame) => ({ leaf: flip((frame as { leaf: Buffer }).leaf) })),
+      'records.bin': atFrame(6, (leaf) => ({ leaf: leafHash(leaf) })),
     })
     expect(faults[0]).toBe('checkpoints.jsonl: the checkpoint of 13 events has another root than the records')
   })
 
   test('a record that is there, removed and declared as dropped', async () => {
-    const gone = frameAt(11, (frame) => ({ leaf: leafHash((frame as { record: Buffer }).record) }))
+    const gone = atFrame(11, (record) => ({ leaf: leafHash(record) }))
     const faults = await faultsOf({ 'records.bin': gone })
     expect(faults).toEqual([
       'sides.bin: a side record of position 11 is left over',
@@ -353,7 +317,7 @@ describe('altered, and the manifest made to fit', () => {
     const whole = framesOf(
       await readFile(join(await bundle(original, 0, 20, { unanchored: true }), 'records.bin')),
     )
-    const faults = await faultsOf({ 'records.bin': frameAt(15, () => whole[15]!) })
+    const faults = await faultsOf({ 'records.bin': atFrame(15, () => whole[15]!) })
     expect(faults).toContain('records.bin: position 15: the record is there, though it was dropped')
     expect(faults).toContain(
       'records.bin: position 15: stream grant:own-0 was dropped at 37, but not all of it',
@@ -363,7 +327,7 @@ describe('altered, and the manifest made to fit', () => {
   test('a leaf hash in a bundle of version 1', async () => {
     const whole = await bundle(original, 0, 12, { unanchored: true })
     const faults = await faultsOf(
-      { 'records.bin': frameAt(6, (it) => ({ leaf: leafHash((it as { record: Buffer }).record) })) },
+      { 'records.bin': atFrame(6, (record) => ({ leaf: leafHash(record) })) },
       whole,
     )
     expect(faults).toContain(missing(6))
@@ -413,8 +377,8 @@ describe('altered, and the manifest made to fit', () => {
       await log.checkpoints.sign()
     })
     await drop(other, startMs + 1000_000, policy)
-    await anchor(other)
-    const [line] = await linesOf(await bundle(other, 0, 12))
+    await sign(other)
+    const [line] = await linesOf(await bundle(other, 0, 12, { unanchored: true }))
     expect((await faultsOf(dropped(line!, lines[1]!)))[0]).toBe(
       'dropped.jsonl: line 1 is not of the covering tree',
     )

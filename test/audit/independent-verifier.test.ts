@@ -8,15 +8,27 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { encodeAnchor } from '../../src/anchor/anchor.ts'
+import { exportBundle } from '../../src/audit/bundle-export.ts'
 import { encodeReceipt } from '../../src/audit/receipt.ts'
 import { receiptFor } from '../../src/audit/receipts.ts'
 import { signMessage } from '../../src/chain/message.ts'
 import { putAnnex } from '../../src/ledger/annex.ts'
 import { serverText } from '../../src/oauth/administration.ts'
 import { streamOf } from '../../src/oauth/events.ts'
+import { leafHash } from '../../src/tree/hash.ts'
 import { testKey } from '../chain/support.ts'
-import { anchorOf, checkpointsOf } from '../support/anchored-ledger.ts'
-import { options, SampleLedger, server, serverOpened, temporaryDirectory } from './support.ts'
+import { type Alterations, altered, atFrame } from '../support/altered-bundle.ts'
+import { anchorOf, checkpointsOf, liveAnchored } from '../support/anchored-ledger.ts'
+import { anchor, drop, inside } from '../support/dropped-ledger.ts'
+import {
+  options,
+  SampleLedger,
+  server,
+  serverOpened,
+  startMs,
+  template,
+  temporaryDirectory,
+} from './support.ts'
 
 const program = fileURLToPath(new URL('../support/independent-verifier/verify.py', import.meta.url))
 const vectors = fileURLToPath(new URL('../../fixtures/vectors/', import.meta.url))
@@ -84,6 +96,73 @@ describe.skipIf(error)('an independent verifier', () => {
       const altered = `${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`
       expect(ofText(altered, server.address).status, `at ${at}`).toBe(1)
     }
+  })
+
+  describe('bundles', () => {
+    /** Positions 2 to 11, whole, and after seven of them were dropped; then the whole log. */
+    let [kept, dropped, whole] = ['', '', '']
+    const verified = (target: string, ...words: string[]) => run('bundle', target, ...words)
+    const refused = async (alterations: Alterations, target = dropped) => {
+      const { status, stdout } = verified(await altered(target, alterations))
+      expect(status).toBe(1)
+      return stdout
+    }
+
+    beforeAll(async () => {
+      const directory = await template((log) => liveAnchored(log, 20))
+      const written = (from: number, to: number) =>
+        inside(directory, async (storage) => {
+          const target = join(await temporaryDirectory(), 'bundle')
+          await exportBundle(storage, target, { ...options, from, to, disclose: true })
+          return target
+        })
+      kept = await written(2, 11)
+      await drop(directory, startMs + 1000_000, { payloadsSeconds: 988 })
+      await anchor(directory)
+      dropped = await written(2, 11)
+      whole = await written(0, 33)
+    })
+
+    test('with all records, and with dropped ones', () => {
+      for (const target of [kept, dropped, whole]) {
+        const { status, stdout } = verified(target, server.address)
+        expect(status, stdout).toBe(0)
+      }
+      expect(JSON.parse(verified(whole).stdout)).toMatchObject({
+        'leaf hash stands for a dropped record': 7,
+        'positions have no gap': 27,
+        'checkpoint has the root of the records': 4,
+        'checkpoint is signed': 3,
+        'drop sums up its positions': 1,
+      })
+      expect(verified(kept, testKey('stranger').address).stdout).toContain('server is the known one')
+    })
+
+    test('of another version, or with the files of the other one: refused', async () => {
+      const later = await altered(kept, {})
+      const manifest = readFileSync(join(later, 'manifest.json'), 'utf8')
+      writeFileSync(join(later, 'manifest.json'), manifest.replace('"version": 1', '"version": 3'))
+      expect(verified(later).stdout).toContain('bundle version is known')
+      writeFileSync(join(later, 'manifest.json'), manifest.replace('"version": 1', '"version": 2'))
+      expect(verified(later).stdout).toContain('bundle has the files of its version')
+      expect(await refused({ 'dropped.jsonl': () => undefined })).toContain('record is there')
+    })
+
+    test('a record that no event explains, a leaf hash, an event of nothing: refused', async () => {
+      const gone = atFrame(9, (record) => ({ leaf: leafHash(record) }))
+      for (const target of [kept, dropped])
+        expect(await refused({ 'records.bin': gone }, target)).toMatch(
+          /record is (there|missing where a drop)/,
+        )
+      const other = atFrame(3, (leaf) => ({ leaf: leafHash(leaf) }))
+      expect(await refused({ 'records.bin': other })).toContain('has the root of the records')
+      expect(await refused({ 'dropped.jsonl': () => Buffer.alloc(0) })).toContain('something was dropped')
+      const again = (bytes: Buffer) => Buffer.concat([bytes, bytes])
+      expect(await refused({ 'dropped.jsonl': again })).toContain('in the order of the log')
+      const moved = (bytes: Buffer) =>
+        Buffer.from(bytes.toString().replace('"record":"AQAA', '"record":"AQAB'))
+      expect(await refused({ 'dropped.jsonl': moved })).toContain('proof names its place')
+    })
   })
 
   test('a receipt whose anchor another key of the server paid', async () => {

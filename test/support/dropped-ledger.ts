@@ -62,10 +62,15 @@ export async function withDrop(
   return copy
 }
 
-/** Signs the tree as it is and anchors all that were signed. */
-export const anchor = (directory: string): Promise<void> =>
+/** Signs the tree as it is. */
+export const sign = (directory: string): Promise<unknown> =>
   inside(directory, async (storage) => {
     const ledger = new Ledger<Event>(storage, codec, projectRows)
-    await (await openCheckpoints(ledger, directory)).sign()
-    await anchorTrees({ storage })
+    return (await openCheckpoints(ledger, directory)).sign()
   })
+
+/** The same, and anchors all trees that were signed. */
+export async function anchor(directory: string): Promise<void> {
+  await sign(directory)
+  await inside(directory, (storage) => anchorTrees({ storage }))
+}

@@ -1,4 +1,5 @@
-"""Transactions, blocks and anchors of a Bitcoin-type chain, as far as a receipt needs them."""
+"""Transactions, blocks and anchors of a Bitcoin-type chain, as far as receipts and bundles need them."""
+from formats import check, unhex
 from signatures import address, ecdsa_verify, read_public_key, ripemd160, sha256, sha256d
 
 shown = lambda digest: digest[::-1].hex()
@@ -105,3 +106,18 @@ def has_work(header):
 
 def anchor_payload(origin, size, root):
     return b'CSO1' + sha256(origin.encode())[:8] + size.to_bytes(8, 'big') + root
+
+
+def check_anchor(transaction, block, trees, addresses):
+    """Returns the tree that the transaction commits to."""
+    parsed = read_transaction(transaction)
+    own = [payload for payload in payloads(parsed) if payload[:4] == b'CSO1' and len(payload) == 52]
+    check(len(own) == 1, 'anchor has one payload')
+    found = [it for it in trees if anchor_payload(it['origin'], it['size'], it['root']) == own[0]]
+    check(found, 'payload commits to a checkpoint')
+    check(set(signers(parsed)) & set(addresses), 'anchor is signed by the server')
+    header = unhex(block['header'])
+    check(len(header) == 80 and has_work(header), 'header has the work it names')
+    root = branch_root(sha256d(transaction), block['index'], [unshown(text) for text in block['branch']])
+    check(root == header[36:68], 'branch leads to the header')
+    return found[0]

@@ -25,6 +25,11 @@ def unbase64(text):
     return data
 
 
+def unhex(text):
+    check(text == text.lower(), 'hex is lower case')
+    return bytes.fromhex(text)
+
+
 # --- records -----------------------------------------------------------------------------------------------------
 def read_record(data):
     check(len(data) > 23 and data[0] == 1, 'record version is known')
@@ -69,6 +74,12 @@ def read_cbor(data, at=0):
         item, at = read_cbor(data, at)
         items.append(item)
     return (items if major == 4 else dict(zip(items[::2], items[1::2]))), at
+
+
+def check_side(record, side):
+    check(sha256(side) == record['commitment'] and len(side) > 32, 'side record is the committed one')
+    fields, end = read_cbor(side[32:])
+    check(isinstance(fields, list) and end == len(side) - 32, 'side record is salt and one CBOR array')
 
 
 def without_last(body):
@@ -158,7 +169,11 @@ def read_server(record):
     return {'origin': origin, 'administrator': administrator, 'address': server, 'key': key, 'text': text}
 
 
-names = {16: 'client.registered', 17: 'client.removed', 32: 'user.registered', 33: 'user.removed', 34: 'user.erased'}
+names = {
+    16: 'client.registered', 17: 'client.removed', 18: 'client.updated', 19: 'client.secret_rotated',
+    24: 'invitation.issued', 25: 'invitation.withdrawn', 32: 'user.registered', 33: 'user.removed', 34: 'user.erased',
+    35: 'user.password_changed', 36: 'user.updated', 85: 'rotation.ordered', 161: 'login.unlocked',
+}
 
 
 def administration_text(record, origin):

@@ -1,7 +1,8 @@
-"""Checks vectors and receipts of coinstack-signon from docs/formats.md alone, without any code of the program.
+"""Checks vectors, receipts and bundles of coinstack-signon from docs/formats.md alone, without any code of the program.
 
     verify.py vectors fixtures/vectors/ledger.json
     verify.py receipt FILE [ADDRESS OF THE SERVER]
+    verify.py bundle FOLDER [ADDRESS OF THE SERVER]
 
 Exit code 0 and how often each check held, or 1 and the check that does not hold.
 """
@@ -9,38 +10,13 @@ import json
 import sys
 
 import chain
-from signatures import message_signer, sha256, sha256d
+from bundle import check_bundle
+from chain import check_anchor
+from signatures import message_signer, sha256d
 from formats import (
-    Wrong, administration_text, check, counts, inclusion_root, is_consistent, is_signed_by, leaf_hash,
-    read_cbor, read_note, read_record, read_server, root_of, unbase64,
+    Wrong, administration_text, check, check_side, counts, inclusion_root, is_consistent, is_signed_by, leaf_hash,
+    read_note, read_record, read_server, root_of, unbase64, unhex,
 )
-
-
-def unhex(text):
-    check(text == text.lower(), 'hex is lower case')
-    return bytes.fromhex(text)
-
-
-def check_anchor(transaction, block, trees, addresses):
-    """Returns the tree that the transaction commits to."""
-    parsed = chain.read_transaction(transaction)
-    own = [payload for payload in chain.payloads(parsed) if payload[:4] == b'CSO1' and len(payload) == 52]
-    check(len(own) == 1, 'anchor has one payload')
-    found = [it for it in trees if chain.anchor_payload(it['origin'], it['size'], it['root']) == own[0]]
-    check(found, 'payload commits to a checkpoint')
-    check(set(chain.signers(parsed)) & set(addresses), 'anchor is signed by the server')
-    header = unhex(block['header'])
-    check(len(header) == 80 and chain.has_work(header), 'header has the work it names')
-    branch = [chain.unshown(text) for text in block['branch']]
-    root = chain.branch_root(sha256d(transaction), block['index'], branch)
-    check(root == header[36:68], 'branch leads to the header')
-    return found[0]
-
-
-def check_side(record, side):
-    check(sha256(side) == record['commitment'] and len(side) > 32, 'side record is the committed one')
-    fields, end = read_cbor(side[32:])
-    check(isinstance(fields, list) and end == len(side) - 32, 'side record is salt and one CBOR array')
 
 
 def check_vectors(vectors):
@@ -136,10 +112,13 @@ def check_receipt(receipt, known):
 
 def main(what, file, known=None):
     try:
-        with open(file, encoding='utf-8') as opened:
-            told = json.load(opened)
-        check_vectors(told) if what == 'vectors' else check_receipt(told, known)
-    except (Wrong, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        if what == 'bundle':
+            check_bundle(file, known)
+        else:
+            with open(file, encoding='utf-8') as opened:
+                told = json.load(opened)
+            check_vectors(told) if what == 'vectors' else check_receipt(told, known)
+    except (Wrong, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         print('does not hold: %s' % error)
         return 1
     print(json.dumps(counts, indent=2))
