@@ -9,6 +9,7 @@ import { hashBytes } from '../../src/chain/hash.ts'
 import { dataScript } from '../../src/chain/script-data.ts'
 import { buildTransaction } from '../../src/chain/transaction.ts'
 import { coin, signedInput, testKey } from '../chain/support.ts'
+import { collect } from '../support/collect.ts'
 import { Bench } from './support.ts'
 
 async function confirmedAnchor(): Promise<{ bench: Bench; anchor: ConfirmedAnchor }> {
@@ -200,9 +201,7 @@ test('the list of stored anchors names a damaged one and goes on', async () => {
   batch.put(Buffer.from('aanchor/0000000000000002'), Buffer.from('{}'))
   batch.put(Buffer.from('aanchor/0000000000000003'), storage.get(Buffer.from('aanchor/0000000000000005'))!)
   await batch.write()
-  const entries = []
-  for await (const entry of listAnchors(storage)) entries.push(entry)
-  expect(entries).toMatchObject([
+  expect(await collect(listAnchors(storage))).toMatchObject([
     { name: 'anchor/0000000000000002', fault: expect.stringContaining('malformed') },
     { name: 'anchor/0000000000000003', fault: 'it holds an anchor of size 5' },
     { name: 'anchor/0000000000000005', anchor: { txid: anchor.txid } },

@@ -12,13 +12,14 @@ import { receiptFor } from '../../src/audit/receipts.ts'
 import { replay } from '../../src/audit/replay.ts'
 import { restoreBackup } from '../../src/audit/restore.ts'
 import { ledgerStats } from '../../src/audit/stats.ts'
-import { type Verification, verifyLedger, verifyLedgerInOrder } from '../../src/audit/verify.ts'
+import { verifyLedger, verifyLedgerInOrder } from '../../src/audit/verify.ts'
 import { eventKey, rangeOf, sideKey, streamKey, tileKey } from '../../src/ledger/layout.ts'
 import { leafReader } from '../../src/ledger/reader.ts'
 import { streamOf } from '../../src/oauth/events.ts'
 import { payloadsDropped, sideRecordsDropped } from '../../src/oauth/retention.ts'
 import { verificationText } from '../../src/verification-text.ts'
-import { daySeconds, drop, inside, laterMs, withDrop } from '../support/dropped-ledger.ts'
+import { collect } from '../support/collect.ts'
+import { daySeconds, drop, inside, laterMs, verifyInside, withDrop } from '../support/dropped-ledger.ts'
 import { placesIn } from '../support/sealing.ts'
 import {
   copyOf,
@@ -39,18 +40,6 @@ const wentOfLife = [3, 5, 6, 7, 8, 9, 10]
 let original: string
 let dropped: string
 
-const verify = (directory: string): Promise<Verification> =>
-  inside(directory, (storage) =>
-    verifyLedger(storage, {
-      ...options,
-      rows: true,
-      segments: {
-        folder: placesIn(directory).segments,
-        list: async () => storage.segments.list.map(({ registration }) => registration),
-      },
-    }),
-  )
-
 beforeAll(async () => {
   original = await template(async (log) => {
     await liveThrough(log)
@@ -62,15 +51,9 @@ beforeAll(async () => {
   expect(retained).toMatchObject({ payloads: 27, streams: 22, sideRecords: 1 })
 })
 
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = []
-  for await (const item of items) found.push(item)
-  return found
-}
-
 describe('what is left', () => {
   test('verifies, with the root of before and the numbers of what went', async () => {
-    const result = await verify(dropped)
+    const result = await verifyInside(dropped)
     expect(result.faults).toEqual([])
     expect(result).toMatchObject({
       ok: true,
@@ -90,7 +73,7 @@ describe('what is left', () => {
       await log.issueToClient(900)
       await log.checkpoints.sign()
     })
-    const before = await verify(long)
+    const before = await verifyInside(long)
     await drop(long)
     const [inParts, inOrder] = await inside(long, async (storage) => [
       await verifyLedger(storage, options),
@@ -107,8 +90,8 @@ describe('what is left', () => {
   })
 
   test('is told by replay, with the leaf hashes of what went', async () => {
-    const before = await inside(original, (storage) => all(replay(storage)))
-    const after = await inside(dropped, (storage) => all(replay(storage)))
+    const before = await inside(original, (storage) => collect(replay(storage)))
+    const after = await inside(dropped, (storage) => collect(replay(storage)))
     const leaves = await inside(original, (storage) => {
       const leafAt = leafReader(storage)
       return Promise.all(before.map(({ position }) => leafAt(position)))
@@ -126,7 +109,7 @@ describe('what is left', () => {
   test('gives a history without what went', async () => {
     await inside(dropped, async (storage) => {
       const history = (await historyOf(storage, { subject: 'alice-subject' }))!
-      expect((await all(history)).map(({ position }) => position)).toEqual([2, 4])
+      expect((await collect(history)).map(({ position }) => position)).toEqual([2, 4])
       expect(await historyOf(storage, { token: token('at', 'one') })).toBeUndefined()
       expect(await historyOf(storage, { session: 'browser' })).toBeUndefined()
     })
@@ -183,7 +166,7 @@ describe('what is left', () => {
       await batch.write()
       expect((await rebuildRows(storage, join(copy, 'scratch'))).added).toBeGreaterThan(5)
     })
-    expect(await verify(copy)).toMatchObject({ ok: true, unchecked: [] })
+    expect(await verifyInside(copy)).toMatchObject({ ok: true, unchecked: [] })
   })
 
   test('is told in the statistics', async () => {
@@ -199,7 +182,7 @@ describe('what is left', () => {
   })
 })
 
-const faultsOf = async (directory: string) => named(await verify(directory))
+const faultsOf = async (directory: string) => named(await verifyInside(directory))
 
 describe('what no event explains is found', () => {
   test('a record that somebody removed by hand, beside others that were dropped', async () => {
@@ -255,7 +238,7 @@ describe('what no event explains is found', () => {
     const honest = await withDrop(original, sideRecordsDropped([3], age - 10), (batch) =>
       batch.del(sideKey(3)),
     )
-    expect(await verify(honest)).toMatchObject({ ok: true, droppedSideRecords: 1, erased: 0 })
+    expect(await verifyInside(honest)).toMatchObject({ ok: true, droppedSideRecords: 1, erased: 0 })
   })
 
   test.each([
@@ -279,9 +262,9 @@ describe('what no event explains is found', () => {
           batch.del(streamKey(streamOf.session('browser'), version))
         }
       })
-    const honest = (await verify(await sessionOnly(streamOf.session('browser')))).faults
+    const honest = (await verifyInside(await sessionOnly(streamOf.session('browser')))).faults
     expect(honest.filter(({ kind }) => !kind.startsWith('row_'))).toEqual([])
-    const lying = await verify(await sessionOnly(streamOf.session('another')))
+    const lying = await verifyInside(await sessionOnly(streamOf.session('another')))
     expect(named(lying)).toContainEqual([5, 'protocol'])
   })
 

@@ -8,6 +8,7 @@ import { readEvents } from '../../src/ledger/reader.ts'
 import { openStorage, type Storage } from '../../src/ledger/storage.ts'
 import { type Recorded, streamOf } from '../../src/oauth/events.ts'
 import { anchorOf, anchorTrees, checkpointsOf } from '../support/anchored-ledger.ts'
+import { collect } from '../support/collect.ts'
 import {
   codec,
   copyOf,
@@ -33,12 +34,6 @@ beforeAll(async () => {
   storage = await openStorage(`${directory}/ledger`)
 })
 afterAll(() => storage.close())
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const item of items) all.push(item)
-  return all
-}
 
 async function historyIn(reader: Storage, about: HistorySubject): Promise<Recorded[] | undefined> {
   const events = await historyOf(reader, about)

@@ -15,6 +15,7 @@ import { readAll, readRanges } from '../../src/ledger/reader.ts'
 import type { Entry, StorageReader } from '../../src/ledger/storage.ts'
 import { LifetimeFollower } from '../../src/projections/lifetime-follower.ts'
 import { isNote, lifetimesPlace, readLifeRow } from '../../src/projections/lifetimes.ts'
+import { collect } from '../support/collect.ts'
 import { openHttpApp } from '../support/http-app.ts'
 import { temporaryFolder } from '../support/ledger.ts'
 import { issueToken } from '../support/oauth-requests.ts'
@@ -47,11 +48,8 @@ const placeOf = ({ storage }: SealedWorld): number => {
   return place ? decodePosition(place) : 0
 }
 
-async function rowsOf({ storage }: Pick<SealedWorld, 'storage'>): Promise<Entry[]> {
-  const rows: Entry[] = []
-  for await (const entry of storage.entries(rangeOf('life'))) rows.push(entry)
-  return rows
-}
+const rowsOf = ({ storage }: Pick<SealedWorld, 'storage'>): Promise<Entry[]> =>
+  collect(storage.entries(rangeOf('life')))
 
 async function expectSameAnswers(world: SealedWorld, moments: readonly number[]): Promise<AccessAnswer[]> {
   const subjects = ['alice-1', 'bob-1', 'nobody']
@@ -254,12 +252,8 @@ test('over the control socket: many keys and ranges in one question, as from the
   const many = Array.from({ length: 1000 }, (_, i) => keys[(i * 7) % keys.length]!)
   expect(await readAll(reader, many)).toEqual(many.map((key) => world.storage.get(key)))
   const ranges = [rangeOf('row'), rangeOf('event'), { ...rangeOf('row'), reverse: true, limit: 3 }]
-  const collect = async (source: StorageReader) => {
-    const all: Entry[] = []
-    for await (const entry of readRanges(source, ranges)) all.push(entry)
-    return all
-  }
-  expect(await collect(reader)).toEqual(await collect(world.storage))
+  const read = (source: StorageReader) => collect(readRanges(source, ranges))
+  expect(await read(reader)).toEqual(await read(world.storage))
   const atMs = world.clock.nowMs
   expect(await accessAt(reader, { atMs })).toEqual(await accessAt(world.storage, { atMs }))
 })
@@ -278,7 +272,6 @@ test('a server writes it behind its events', async () => {
   const { position } = await operations.status({})
   const place = async () => (await reader.get(annexKey(lifetimesPlace)))?.readBigUInt64BE()
   await expect.poll(place, { timeout: 20_000 }).toBe(BigInt(position))
-  const kinds: (string | undefined)[] = []
-  for await (const entry of reader.entries(rangeOf('life'))) kinds.push(readLifeRow(entry)?.kind)
-  expect(kinds).toEqual(['c'])
+  const rows = await collect(reader.entries(rangeOf('life')))
+  expect(rows.map((entry) => readLifeRow(entry)?.kind)).toEqual(['c'])
 })

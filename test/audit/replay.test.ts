@@ -6,6 +6,7 @@ import { eventKey } from '../../src/ledger/layout.ts'
 import { readEvents } from '../../src/ledger/reader.ts'
 import { openStorage, type Storage } from '../../src/ledger/storage.ts'
 import { writeLines } from '../../src/terminal/lines.ts'
+import { collect } from '../support/collect.ts'
 import { codec, copyOf, lifeEvents, liveThrough, startMs, tamper, template } from './support.ts'
 
 let directory: string
@@ -16,17 +17,12 @@ beforeAll(async () => {
 })
 afterAll(() => storage.close())
 
-async function replayed(options: ReplayOptions = {}, reader: Storage = storage) {
-  const events = []
-  for await (const event of replay(reader, options)) events.push(event)
-  return events
-}
+const replayed = (options: ReplayOptions = {}, reader: Storage = storage) => collect(replay(reader, options))
 
 describe('replay', () => {
   test.each([true, false])('is every event in its public form, disclosed: %s', async (disclose) => {
-    const expected = []
-    for await (const recorded of readEvents(storage, codec, 0, lifeEvents))
-      expected.push(publicEvent(recorded, { disclose }))
+    const events = await collect(readEvents(storage, codec, 0, lifeEvents))
+    const expected = events.map((recorded) => publicEvent(recorded, { disclose }))
     expect(await replayed({ disclose })).toEqual(expected)
     expect(JSON.stringify(expected).includes('192.0.2.7')).toBe(disclose)
   })

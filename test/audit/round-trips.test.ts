@@ -8,6 +8,7 @@ import { historyOf } from '../../src/audit/history.ts'
 import { encodeReceipt } from '../../src/audit/receipt.ts'
 import { openStorage, type Storage, type StorageReader } from '../../src/ledger/storage.ts'
 import { makeReceipt } from '../../src/receipts.ts'
+import { collect } from '../support/collect.ts'
 import { liveThrough, template, temporaryDirectory, token } from './support.ts'
 
 let storage: Storage
@@ -45,8 +46,7 @@ test.each([token('at', 'two'), token('rt', 'two')])(
   'the history of %s: its row, its stream, its records',
   async (text) => {
     const count = await asked(async (from) => {
-      const events: unknown[] = []
-      for await (const event of (await historyOf(from, { token: text })) ?? []) events.push(event)
+      const events = await collect(await historyOf(from, { token: text }))
       expect(events.length).toBeGreaterThan(1)
       return events
     })
@@ -55,11 +55,9 @@ test.each([token('at', 'two'), token('rt', 'two')])(
 )
 
 test('the history of a client: a few for hundreds of grants', async () => {
-  const count = await asked(async (from) => {
-    const events: unknown[] = []
-    for await (const event of (await historyOf(from, { client: 'trusted' })) ?? []) events.push(event)
-    return events.length
-  })
+  const count = await asked(
+    async (from) => (await collect(await historyOf(from, { client: 'trusted' }))).length,
+  )
   // Two for its own stream and its grants, then two for each 256 grants, and one for each 256 records.
   expect(count).toBeLessThan(20)
 })

@@ -10,15 +10,16 @@ import { eventsOfToken } from '../../src/audit/receipt-subjects.ts'
 import { receiptFor } from '../../src/audit/receipts.ts'
 import { replay } from '../../src/audit/replay.ts'
 import { restoreBackup } from '../../src/audit/restore.ts'
-import { type Verification, verifyLedger } from '../../src/audit/verify.ts'
+import { verifyLedger } from '../../src/audit/verify.ts'
 import { rangeOf, rowKey, sideKey } from '../../src/ledger/layout.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { Sealer } from '../../src/ledger/segments/sealer.ts'
-import type { SegmentedStorage } from '../../src/ledger/segments/segmented-storage.ts'
 import { openStorage, type StorageReader } from '../../src/ledger/storage.ts'
 import type { Event } from '../../src/oauth/events.ts'
 import { coldRows } from '../../src/projections/cold-rows.ts'
 import { projectRows } from '../../src/projections/rows.ts'
+import { collect } from '../support/collect.ts'
+import { inside, verifyInside } from '../support/dropped-ledger.ts'
 import { entriesOf, openPlaces, placesIn } from '../support/sealing.ts'
 import {
   codec,
@@ -55,33 +56,6 @@ async function seal(directory: string, segmentEvents: number): Promise<void> {
   await ledger.close()
 }
 
-async function inside<T>(directory: string, ask: (storage: SegmentedStorage) => Promise<T>): Promise<T> {
-  const storage = await openPlaces(directory)
-  try {
-    return await ask(storage)
-  } finally {
-    await storage.close()
-  }
-}
-
-const verify = (directory: string, rows = true): Promise<Verification> =>
-  inside(directory, (storage) =>
-    verifyLedger(storage, {
-      ...options,
-      rows,
-      segments: {
-        folder: placesIn(directory).segments,
-        list: async () => storage.segments.list.map(({ registration }) => registration),
-      },
-    }),
-  )
-
-async function collect<T>(items: AsyncIterable<T> | undefined): Promise<T[]> {
-  const all: T[] = []
-  for await (const item of items ?? []) all.push(item)
-  return all
-}
-
 test('it is sealed', async () => {
   await inside(sealed, async ({ hot, segments }) => {
     expect(segments.list.length).toBe(4)
@@ -95,9 +69,9 @@ test('it is sealed', async () => {
 })
 
 test('it verifies, with its rows and its files', async () => {
-  const { segments, ...before } = await verify(original)
+  const { segments, ...before } = await verifyInside(original)
   expect(segments).toBe(0)
-  expect(await verify(sealed)).toEqual({ ...before, segments: 4 })
+  expect(await verifyInside(sealed)).toEqual({ ...before, segments: 4 })
   expect(before).toMatchObject({ ok: true, unchecked: [] })
 })
 
@@ -163,7 +137,7 @@ test('rows that are built anew are the ones in the segments', async () => {
     expect(removed).toBe(1)
   })
   expect(await inside(copy, entriesOf)).toEqual(await inside(original, entriesOf))
-  expect(await verify(copy)).toMatchObject({ ok: true, unchecked: [] })
+  expect(await verifyInside(copy)).toMatchObject({ ok: true, unchecked: [] })
 })
 
 test('side records stay in LevelDB, where erasure reaches them', async () => {
@@ -190,7 +164,7 @@ describe('damage', () => {
     const bytes = readFileSync(file)
     bytes[50]! ^= 4
     writeFileSync(file, bytes)
-    const result = await verify(copy)
+    const result = await verifyInside(copy)
     expect(result).toMatchObject({ ok: false, segments: 3, events: lifeEvents + 600 })
     expect(result.faults[0]).toEqual({
       position: 200,
@@ -200,13 +174,13 @@ describe('damage', () => {
     // What cannot be read is missing, event by event; all else is verified.
     expect(named(result)[1]).toEqual([200, 'record_missing'])
     expect(result.faults.every(({ position }) => position === null || position >= 200)).toBe(true)
-    expect(result.root).toBe((await verify(original)).root)
+    expect(result.root).toBe((await verifyInside(original)).root)
   })
 
   test('a segment that is gone is named when the ledger is opened', async () => {
     const copy = await copyOf(sealed)
     rmSync(fileOf(copy, 400))
-    await expect(verify(copy)).rejects.toThrow(/^segment-400-599 is missing/)
+    await expect(verifyInside(copy)).rejects.toThrow(/^segment-400-599 is missing/)
   })
 
   test('a segment of another ledger in place of this one', async () => {
@@ -217,7 +191,7 @@ describe('damage', () => {
     })
     await seal(other, 200)
     cpSync(fileOf(other, 200), fileOf(copy, 200))
-    await expect(verify(copy)).rejects.toThrow(/^segment-200-399 is not the file that was registered/)
+    await expect(verifyInside(copy)).rejects.toThrow(/^segment-200-399 is not the file that was registered/)
   })
 
   test('without segments LevelDB alone shows that events are missing', async () => {

@@ -6,12 +6,9 @@ import { administer } from '../../src/authorization-server/administer.ts'
 import { findLiveToken } from '../../src/authorization-server/introspect.ts'
 import type { SecretChecker } from '../../src/authorization-server/secret-checker.ts'
 import { authenticateUser, findSession, startSession } from '../../src/authorization-server/session.ts'
-import { rangeOf } from '../../src/ledger/layout.ts'
-import { readEvents, rootOfSize } from '../../src/ledger/reader.ts'
-import { projectRows } from '../../src/projections/rows.ts'
+import { rootOfSize } from '../../src/ledger/reader.ts'
 import {
   answerOrCode,
-  eventCodec,
   openWorld,
   registerUser,
   signedOn,
@@ -21,6 +18,7 @@ import {
   type World,
 } from '../support/authorization.ts'
 import { held, temporaryFolder } from '../support/ledger.ts'
+import { liveRows, replayedRows } from '../support/rows.ts'
 
 const browser = { address: '192.0.2.77', userAgent: 'Mozilla of somebody' }
 const personal = ['wilhelmina', 'a hash of hers', '192.0.2.77', 'Mozilla of somebody']
@@ -39,19 +37,8 @@ async function stored({ storage }: World): Promise<string> {
   return Buffer.concat(values).toString('latin1')
 }
 
-async function expectFreshFold({ storage, ledger }: World): Promise<void> {
-  const live = new Map<string, string>()
-  for await (const [key, value] of storage.entries(rangeOf('row')))
-    live.set(key.subarray(1).toString('hex'), value.toString('hex'))
-  const rows = new Map<string, Buffer>()
-  for await (const recorded of readEvents(storage, eventCodec, 0, ledger.size))
-    projectRows(recorded, {
-      get: (key) => rows.get(key.toString('hex')),
-      put: (key, value) => void rows.set(key.toString('hex'), value),
-      del: (key) => void rows.delete(key.toString('hex')),
-    })
-  const fresh = [...rows].map(([key, value]) => [key, value.toString('hex')] as const)
-  expect(new Map(fresh.sort(([a], [b]) => (a < b ? -1 : 1)))).toEqual(live)
+async function expectFreshFold(world: World): Promise<void> {
+  expect(await replayedRows(world)).toEqual(await liveRows(world))
 }
 
 test('nothing names the person, in no entry and in no file', async () => {

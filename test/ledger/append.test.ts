@@ -2,15 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { eventKey, rowKey, sideKey } from '../../src/ledger/layout.ts'
 import { readEvents, readStream, streamVersion } from '../../src/ledger/reader.ts'
+import { collect } from '../support/collect.ts'
 import { checkLedger, codeOf, openLedger, temporaryFolder } from '../support/ledger.ts'
 import { textCodec, textRowKey } from '../support/text-events.ts'
 
 const text = (...texts: string[]) => texts.map((of) => ({ text: of }))
-const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
-  const all: T[] = []
-  for await (const item of items) all.push(item)
-  return all
-}
 
 describe('append', () => {
   test('resolves with the events at their places, which can be read and followed', async () => {

@@ -10,6 +10,7 @@ import {
   signedRequest,
   userRemoved,
 } from '../support/authorization.ts'
+import { collect } from '../support/collect.ts'
 
 describe('look-ups', () => {
   test('find a grant by its code and by each of its tokens', async () => {
@@ -49,9 +50,8 @@ describe('look-ups', () => {
     const world = await openWorld({ cacheEntries: 1 })
     for (const clientId of ['b', 'a', 'c']) await registerClient(world, clientId)
     await registerUser(world)
-    const found: string[] = []
-    for await (const client of world.models.list('client')) found.push(client.clientId)
-    expect(found).toEqual(['a', 'b', 'c'])
+    const found = await collect(world.models.list('client'))
+    expect(found.map(({ clientId }) => clientId)).toEqual(['a', 'b', 'c'])
   })
 })
 

@@ -4,22 +4,15 @@ import { expect, test } from 'vitest'
 import { administer } from '../../src/authorization-server/administer.ts'
 import { changeRegistration, removeRegistration } from '../../src/authorization-server/manage-client.ts'
 import { registerClient as enrol } from '../../src/authorization-server/register-client.ts'
-import { rangeOf } from '../../src/ledger/layout.ts'
-import { readEvents } from '../../src/ledger/reader.ts'
 import type { RegistrationAnswer } from '../../src/oauth/dynamic-registration.ts'
 import { streamOf } from '../../src/oauth/events.ts'
 import { formatToken, hashToken } from '../../src/oauth/token-format.ts'
 import { ReadModels } from '../../src/projections/read-models.ts'
-import {
-  decodeLoaded,
-  encodeLoaded,
-  kindOfStream,
-  projectRows,
-  stateRowKey,
-} from '../../src/projections/rows.ts'
-import { eventCodec, openWorld, signedRequest, type World } from '../support/authorization.ts'
+import { decodeLoaded, encodeLoaded, kindOfStream, stateRowKey } from '../../src/projections/rows.ts'
+import { openWorld, signedRequest, type World } from '../support/authorization.ts'
 import { eventTypes } from '../support/event-arbitraries.ts'
 import { anyRequest, emptyHoldings, perform } from '../support/random-requests.ts'
+import { liveRows, replayedRows } from '../support/rows.ts'
 
 const some = [
   'register client',
@@ -31,29 +24,6 @@ const some = [
 ].flatMap((kind) =>
   [0, 1].map((pick) => ({ kind, pick, other: kind.includes('device') ? 0 : pick })),
 ) as never[]
-
-/** All rows on disk, as hex. */
-async function liveRows({ storage }: World): Promise<Map<string, string>> {
-  const rows = new Map<string, string>()
-  for await (const [key, value] of storage.entries(rangeOf('row')))
-    rows.set(key.subarray(1).toString('hex'), value.toString('hex'))
-  return rows
-}
-
-/** The rows of a replay of all events that are on disk. */
-async function replayedRows({ storage, ledger }: World): Promise<Map<string, string>> {
-  const rows = new Map<string, string>()
-  for await (const recorded of readEvents(storage, eventCodec, 0, ledger.size))
-    projectRows(recorded, {
-      get: (key) => {
-        const row = rows.get(key.toString('hex'))
-        return row === undefined ? undefined : Buffer.from(row, 'hex')
-      },
-      put: (key, value) => void rows.set(key.toString('hex'), value.toString('hex')),
-      del: (key) => void rows.delete(key.toString('hex')),
-    })
-  return new Map([...rows].sort(([a], [b]) => (a < b ? -1 : 1)))
-}
 
 test('law: live rows are replayed rows', async () => {
   await fc.assert(

@@ -1,4 +1,5 @@
-/** The sample ledger after retention, and with events of retention that are added by hand. */
+/** The sample ledger with segments, after retention, and with events of retention that are added by hand. */
+import { type Verification, verifyLedger } from '../../src/audit/verify.ts'
 import { Retainer, type RetentionPolicy } from '../../src/authorization-server/retain.ts'
 import type { Retained } from '../../src/authorization-server/retention-pass.ts'
 import { streamKey } from '../../src/ledger/layout.ts'
@@ -11,9 +12,9 @@ import type { DropEvent } from '../../src/oauth/retention.ts'
 import { coldRows } from '../../src/projections/cold-rows.ts'
 import { ReadModels } from '../../src/projections/read-models.ts'
 import { projectRows } from '../../src/projections/rows.ts'
-import { codec, copyOf, openCheckpoints, startMs } from '../audit/support.ts'
+import { codec, copyOf, openCheckpoints, options, startMs } from '../audit/support.ts'
 import { anchorTrees } from './anchored-ledger.ts'
-import { openPlaces } from './sealing.ts'
+import { openPlaces, segmentsOf } from './sealing.ts'
 
 export const daySeconds = 86_400
 /** When everything in the sample ledger has been over for long. */
@@ -30,6 +31,12 @@ export async function inside<T>(
     await storage.close()
   }
 }
+
+/** With its files; with its rows too where nothing else is said. */
+export const verifyInside = (directory: string, rows = true): Promise<Verification> =>
+  inside(directory, (storage) =>
+    verifyLedger(storage, { ...options, rows, segments: segmentsOf(storage, directory) }),
+  )
 
 /** Drops what the policy lets go at that time; where nothing is said, all payloads that may go. */
 export const drop = (

@@ -12,7 +12,7 @@ import { ed25519PrivateKey, ed25519PublicKeyBytes } from '../../src/tree/ed25519
 import { administratorAddress, serverAddress, signAs } from './authorization.ts'
 import { temporaryFolder } from './ledger.ts'
 import type { Holdings } from './random-requests.ts'
-import { openSealedWorld, placesIn, type SealedWorld } from './sealing.ts'
+import { openSealedWorld, type SealedWorld, segmentsOf } from './sealing.ts'
 
 export interface RetainingWorld extends SealedWorld {
   retainer: Retainer
@@ -58,10 +58,7 @@ export async function verifyWorld({ storage, folder }: SealedWorld): Promise<Ver
     verifyMessage: (address, text, signature) => signature === signAs(address, text),
     rows: true,
     mostFaults: 10_000,
-    segments: {
-      folder: placesIn(folder).segments,
-      list: async () => storage.segments.list.map(({ registration }) => registration),
-    },
+    segments: segmentsOf(storage, folder),
   })
   const faults = result.faults.filter(
     ({ detail }) => !detail.endsWith('session:browser, which was not there'),

@@ -18,6 +18,12 @@ export function openPlaces(folder: string): Promise<SegmentedStorage> {
   return openSegmentedStorage(ledger, segments)
 }
 
+/** The segments that a storage has registered, for a verification that looks at their files. */
+export const segmentsOf = (storage: SegmentedStorage, folder: string) => ({
+  folder: placesIn(folder).segments,
+  list: async () => storage.segments.list.map(({ registration }) => registration),
+})
+
 export interface SealedWorld extends World<SegmentedStorage> {
   folder: string
   sealer: Sealer

@@ -5,22 +5,15 @@ import { describe, expect, test } from 'vitest'
 import { findLiveToken } from '../../../src/authorization-server/introspect.ts'
 import { revoke } from '../../../src/authorization-server/revoke.ts'
 import { rangeOf, rowKey } from '../../../src/ledger/layout.ts'
-import { readEvents } from '../../../src/ledger/reader.ts'
 import { Sealer } from '../../../src/ledger/segments/sealer.ts'
 import type { Event } from '../../../src/oauth/events.ts'
 import type { InvitationTerms } from '../../../src/oauth/invitation.ts'
 import { coldRows } from '../../../src/projections/cold-rows.ts'
-import { projectRows, stateRowKey } from '../../../src/projections/rows.ts'
-import {
-  answerOrCode,
-  eventCodec,
-  redeemForm,
-  requestToken,
-  rotateForm,
-  signedOn,
-} from '../../support/authorization.ts'
+import { stateRowKey } from '../../../src/projections/rows.ts'
+import { answerOrCode, redeemForm, requestToken, rotateForm, signedOn } from '../../support/authorization.ts'
 import { checkTree } from '../../support/ledger.ts'
 import { anyRequest, emptyHoldings, type Holdings, perform } from '../../support/random-requests.ts'
+import { replayedRows } from '../../support/rows.ts'
 import { entriesOf, openSealedWorld, placesIn, type SealedWorld } from '../../support/sealing.ts'
 
 const laterSeconds = 1000
@@ -75,27 +68,13 @@ async function hotStates({ storage }: SealedWorld): Promise<number> {
   return count
 }
 
-/** The rows of a replay into nothing. */
-async function replayedRows({ storage, ledger }: SealedWorld): Promise<[string, string][]> {
-  const rows = new Map<string, string>()
-  for await (const recorded of readEvents(storage, eventCodec, 0, ledger.size))
-    projectRows(recorded, {
-      get: (key) => {
-        const row = rows.get(key.toString('hex'))
-        return row === undefined ? undefined : Buffer.from(row, 'hex')
-      },
-      put: (key, value) => void rows.set(key.toString('hex'), value.toString('hex')),
-      del: (key) => void rows.delete(key.toString('hex')),
-    })
-  return [...rows]
-    .map(([key, value]) => [`72${key}`, value] as [string, string])
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-}
-
 async function checkWorld(world: SealedWorld): Promise<void> {
   await checkTree(world.ledger)
   const entries = await entriesOf(world.storage)
-  expect(entries.filter(([key]) => key.startsWith('72'))).toEqual(await replayedRows(world))
+  const rows = entries
+    .filter(([key]) => key.startsWith('72'))
+    .map(([key, value]) => [key.slice(2), value] as const)
+  expect(new Map(rows)).toEqual(await replayedRows(world))
   for (const [key, value] of entries)
     expect(world.storage.get(Buffer.from(key, 'hex'))?.toString('hex')).toBe(value)
   expect((await entriesOf(world.storage, true)).reverse()).toEqual(entries)
