@@ -168,7 +168,7 @@ export async function openApp({
     const { port } = http.server.address() as AddressInfo
     context.settings.issuer = issuerOf(port)
 
-    const status = () => statusOf(core, loaded, version, chain.endpoint)
+    const status = () => statusOf(core, loaded, version, port, chain.endpoint)
     const operations = operationsOf(core, loaded, status, showMonitor)
     const control = await listenOnControlSocket(paths.controlSocket, operations, context.ledger.storage)
     closing.push(async () => {

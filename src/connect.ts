@@ -23,7 +23,7 @@ export async function connect(
   prepareHome(paths)
   const { settings } = loaded
   const core = await openCore(loaded, paths, settings.server.issuer, now)
-  const status = () => statusOf(core, loaded, version, settings.coinstack.endpoint)
+  const status = () => statusOf(core, loaded, version, 0, settings.coinstack.endpoint)
   const stopped = (): Monitor => {
     throw new Error('No process detected')
   }

@@ -6,16 +6,21 @@ import type { Monitor } from './projections/monitor.ts'
 import { policyOf, retainOnDemand } from './retention.ts'
 import { sealOnDemand } from './sealing.ts'
 
-/** @param endpoint of the node */
+/**
+ * @param port where the server listens; 0 for none
+ * @param endpoint of the node
+ */
 export const statusOf = (
   { context: { ledger, settings } }: Core,
   { settings: { admin } }: LoadedSettings,
   version: string,
+  port: number,
   endpoint: string,
 ): ServerStatus => ({
   version,
   processId: process.pid,
   issuer: settings.issuer,
+  port,
   origin: settings.origin,
   administrator: admin.address,
   position: ledger.size,

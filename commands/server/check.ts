@@ -7,12 +7,14 @@ import { endLines } from '../../src/terminal/monitor-screen.ts'
 const texts = {
   booting: 'Server is booting',
   running: 'Server is running',
+  elsewhere: 'Server is running elsewhere',
   stopped: 'Server stopped',
 } as const
 
 export default class ServerCheck extends OperatorCommand {
   static override summary = 'tell whether the server runs'
-  static override description = 'Asks over HTTP. Exit code 0 when it runs, 1 otherwise.'
+  static override description =
+    'Asks over HTTP. Exit code 0 when it runs where the settings say, 1 otherwise; what was seen instead is said on standard error.'
   static override flags = { ...profileFlag }
 
   async run(): Promise<Record<string, unknown>> {
@@ -25,9 +27,10 @@ export default class ServerCheck extends OperatorCommand {
       port: server.port,
       isTls: server.tls !== undefined,
       controlSocket: paths.controlSocket,
-      isProcess: serverProcess(paths.pidFile) !== undefined,
+      processId: serverProcess(paths.pidFile),
     })
     this.log(texts[found.state])
+    if (found.note !== undefined) this.note(found.note, 'warn')
     const { anchors } = found.health ?? {}
     if (anchors)
       this.log(

@@ -30,6 +30,10 @@ export class ControlError extends Error {
   }
 }
 
+/** Of a file in a home that this user may not open. */
+export const otherUsers = (path: string): ControlError =>
+  new ControlError('forbidden', `${path} belongs to another user: run this as the user whose server it is`)
+
 const noServer = ['ENOENT', 'ECONNREFUSED', 'ENOTSOCK']
 /** A server that serves tells its status at once; one that was halted takes connections and never answers. */
 const longestStatusMs = 5000
@@ -37,7 +41,7 @@ const longestStatusMs = 5000
 /**
  * A connection to the server that listens on this socket; undefined where none does.
  *
- * @throws ControlError unresponsive
+ * @throws ControlError unresponsive, forbidden
  */
 export async function connectTo(path: string): Promise<Connection | undefined> {
   const operations = new Proxy({} as AsyncOperations, {
@@ -47,7 +51,9 @@ export async function connectTo(path: string): Promise<Connection | undefined> {
   try {
     await callOperation(path, 'status', {}, longestStatusMs)
   } catch (error) {
-    if (noServer.includes((error as { code?: string }).code ?? '')) return undefined
+    const { code = '' } = error as { code?: string }
+    if (noServer.includes(code)) return undefined
+    if (code === 'EACCES') throw otherUsers(path)
     throw error
   }
   return { isRunning: true, operations, reader: remoteReader(path), close: async () => {} }

@@ -36,6 +36,8 @@ export interface ServerStatus {
   version: string
   processId: number
   issuer: string
+  /** Where it listens; 0 where it is this very process that has opened the data of a stopped one. */
+  port: number
   origin: string
   administrator: string
   position: number

@@ -3,16 +3,21 @@ import { spawn } from 'node:child_process'
 import { openSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isProcessAlive } from '../ledger/live-process.ts'
-import { ControlError, connectTo } from './connection.ts'
+import { ControlError, connectTo, otherUsers } from './connection.ts'
 
 const pollMs = 50
 
-/** Process id of the server of this pid file, if such a process is there; a stale file counts for nothing. */
+/**
+ * Process id of the server of this pid file, if such a process is there; a stale file counts for nothing.
+ *
+ * @throws ControlError forbidden, where this user may not see it
+ */
 export function serverProcess(pidFile: string): number | undefined {
   let text: string
   try {
     text = readFileSync(pidFile, 'utf8')
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw otherUsers(pidFile)
     return undefined
   }
   const processId = Number(text.trim())

@@ -1,6 +1,7 @@
 /** The server as a process: what it leaves behind, what it finds, and how it ends. */
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -103,6 +104,40 @@ describe('a port in use', () => {
   })
 })
 
+describe('server check looks at this home, and where its settings say', () => {
+  let other: HttpServer
+  let port: string
+
+  beforeAll(async () => {
+    // As the server of another home answers.
+    other = createHttpServer((_request, answer) => {
+      const anchors = { confirmed: 0, pending: 0, lagEvents: 0, node: 'reachable' }
+      answer.end(JSON.stringify({ status: 'ready', ledger: { position: 1 }, anchors }))
+    })
+    await once(other.listen(0, '127.0.0.1'), 'listening')
+    port = String((other.address() as AddressInfo).port)
+  })
+
+  afterAll(() => void other.close())
+
+  it('a server under other settings is told with its address; that another answers there is no matter', async () => {
+    const server = await startServer()
+    const environment = { SIGNON_SERVER_PORT: port }
+    const note =
+      `the settings say http://127.0.0.1:${port}/health/ready, but the server of this home serves ${server.url} on port ` +
+      `${new URL(server.url).port}: name the --profile that it was started with`
+    expect(await server.cli(['server', 'check'], { environment })).toEqual({
+      exitCode: 1,
+      stdout: 'Server is running elsewhere\n',
+      stderr: `${note}\n`,
+    })
+    const { stdout } = await server.cli(['server', 'check', '--json'], { environment })
+    expect(JSON.parse(stdout)).toEqual({ state: 'elsewhere', note })
+    await server.stop()
+    expect(await server.cli(['server', 'check'], { environment })).toEqual(stopped)
+  })
+})
+
 describe('a second server on the same data', () => {
   it('is refused, and the first goes on', async () => {
     const server = await startServer()
@@ -130,6 +165,7 @@ describe('a server that is halted', () => {
     expect(await server.cli(['server', 'check', '--profile', 'test'])).toMatchObject({
       exitCode: 1,
       stdout: 'Server is booting\n',
+      stderr: `process ${server.processId} does not answer; server stop --force would end it\n`,
     })
     expect(await server.cli(['client', 'list'])).toEqual(
       failed('the server does not answer; server stop --force would end it'),
