@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { remoteReader } from './admin/connection.ts'
 import { serveAudit, type ThreadSource } from './audit/audit-threads.ts'
-import type { HalfSipKey } from './audit/half-siphash.ts'
+import type { SumOptions } from './audit/part-sums.ts'
 import { openSegmentedStorage } from './ledger/segments/segmented-storage.ts'
 import type { StorageReader } from './ledger/storage.ts'
 
@@ -16,7 +16,7 @@ export type LedgerPlace = { ledger: string; segments: string } | { controlSocket
 interface Assignment {
   role: typeof role
   place: LedgerPlace
-  sumKey: HalfSipKey
+  options: SumOptions
 }
 
 const role = 'audit thread'
@@ -31,7 +31,7 @@ export function auditThreads(place: LedgerPlace): ThreadSource | undefined {
   const count = Math.min(availableParallelism(), mostThreads)
   return count < 2
     ? undefined
-    : { count, leastEvents, start: (sumKey) => startWorker({ role, place, sumKey }) }
+    : { count, leastEvents, start: (options) => startWorker({ role, place, options }) }
 }
 
 /** This file in another thread. Where it is still TypeScript, as under a test runner, tsx has to read it. */
@@ -50,4 +50,4 @@ const open = async (place: LedgerPlace): Promise<StorageReader> =>
 
 const assignment = workerData as Partial<Assignment> | undefined
 if (!isMainThread && assignment?.role === role)
-  serveAudit(parentPort!, () => open(assignment.place!), assignment.sumKey!)
+  serveAudit(parentPort!, () => open(assignment.place!), assignment.options!)

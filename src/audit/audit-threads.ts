@@ -7,9 +7,8 @@ import { LedgerError } from '../ledger/errors.ts'
 import type { Range, StorageReader } from '../ledger/storage.ts'
 import { type AuditWork, OwnWork } from './audit-work.ts'
 import type { EntrySums } from './entry-comparison.ts'
-import type { HalfSipKey } from './half-siphash.ts'
 import type { IndexPart, ScannedIndex } from './index-scan.ts'
-import type { Sum } from './index-sums.ts'
+import type { SumOptions, Sums } from './part-sums.ts'
 import type { CheckedStretch, Stretch } from './stretch-check.ts'
 
 /** How to come by threads that read the log of a verification. */
@@ -17,8 +16,8 @@ export interface ThreadSource {
   count: number
   /** Of a shorter log nothing is given to them: to begin takes them a quarter of a second. */
   leastEvents: number
-  /** Starts a thread that calls `serveAudit` with this key. */
-  start(sumKey: HalfSipKey): Worker
+  /** Starts a thread that calls `serveAudit` with these options. */
+  start(options: SumOptions): Worker
 }
 
 type Task =
@@ -46,9 +45,9 @@ export class AuditThreads implements AuditWork {
   readonly #threads: Thread[]
   #failure: unknown
 
-  constructor({ count, start }: Omit<ThreadSource, 'leastEvents'>, sumKey: HalfSipKey) {
+  constructor({ count, start }: Omit<ThreadSource, 'leastEvents'>, options: SumOptions) {
     this.width = count * tasksEach
-    this.#threads = Array.from({ length: count }, () => this.#watch(start(sumKey)))
+    this.#threads = Array.from({ length: count }, () => this.#watch(start(options)))
   }
 
   stretch(stretch: Stretch): Promise<CheckedStretch | undefined> {
@@ -63,8 +62,8 @@ export class AuditThreads implements AuditWork {
     return this.#give({ kind: 'rows', gte, lt })
   }
 
-  async sums(): Promise<readonly Sum[]> {
-    const sums = this.#threads.map((thread) => this.#post<readonly Sum[]>(thread, { kind: 'sums' }))
+  async sums(): Promise<readonly Sums[]> {
+    const sums = this.#threads.map((thread) => this.#post<readonly Sums[]>(thread, { kind: 'sums' }))
     return (await Promise.all(sums)).flat()
   }
 
@@ -120,11 +119,11 @@ type OpenedReader = StorageReader & { close?(): Promise<void> }
 export function serveAudit(
   port: MessagePort,
   open: () => OpenedReader | Promise<OpenedReader>,
-  sumKey: HalfSipKey,
+  options: SumOptions,
 ): void {
   const closing = new AbortController()
   const reader = Promise.resolve().then(open)
-  const work = reader.then((opened) => new OwnWork(opened, sumKey, { closing: closing.signal }))
+  const work = reader.then((opened) => new OwnWork(opened, options, { closing: closing.signal }))
   let last: Promise<unknown> = work.catch(() => {})
   port.on('message', (task: Task) => {
     if (task.kind === 'close') {

@@ -7,7 +7,7 @@ import { Drops } from './drops.ts'
 import { EntryComparison, type EntrySums } from './entry-comparison.ts'
 import type { HalfSipKey } from './half-siphash.ts'
 import { type IndexPart, type ScannedIndex, scanIndex } from './index-scan.ts'
-import { IndexSums, type Sum } from './index-sums.ts'
+import { PartSums, type SumOptions, type Sums } from './part-sums.ts'
 import { addStoredRows } from './stored-rows.ts'
 import { type CheckedStretch, checkStretch, type Stretch } from './stretch-check.ts'
 
@@ -20,8 +20,8 @@ export interface AuditWork {
   index(part: IndexPart, size: number): Promise<ScannedIndex | undefined>
   /** Of the stored rows of a range, as of entries that were found. */
   rows(range: Range): Promise<EntrySums>
-  /** Of the records that were gone through less the entries of the index, once nothing is on its way any more. */
-  sums(): Promise<readonly Sum[]>
+  /** Of the parts that were gone through, once nothing is on its way any more. */
+  sums(): Promise<readonly Sums[]>
   close(): Promise<void>
 }
 
@@ -29,7 +29,7 @@ export class OwnWork implements AuditWork {
   readonly width = 1
   readonly #reader: StorageReader
   readonly #sumKey: HalfSipKey
-  readonly #sums: IndexSums
+  readonly #sums: PartSums
   readonly #closing: AbortSignal | undefined
   #drops: Drops | Promise<Drops> | undefined
 
@@ -39,14 +39,14 @@ export class OwnWork implements AuditWork {
    */
   constructor(
     reader: StorageReader,
-    sumKey: HalfSipKey,
+    options: SumOptions,
     { closing, drops }: { closing?: AbortSignal; drops?: Drops } = {},
   ) {
     this.#reader = reader
-    this.#sumKey = sumKey
+    this.#sumKey = options.sumKey
     this.#closing = closing
     this.#drops = drops
-    this.#sums = new IndexSums(sumKey)
+    this.#sums = new PartSums(options)
   }
 
   async stretch(stretch: Stretch): Promise<CheckedStretch | undefined> {
@@ -65,8 +65,8 @@ export class OwnWork implements AuditWork {
     return entries.sums
   }
 
-  async sums(): Promise<readonly Sum[]> {
-    return [this.#sums.sum]
+  async sums(): Promise<readonly Sums[]> {
+    return [this.#sums.sums]
   }
 
   async close(): Promise<void> {}

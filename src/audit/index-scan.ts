@@ -1,20 +1,11 @@
 /** A part of the stream index: whether the versions of its streams have no gaps, what it says, as a sum, and late events. */
-import {
-  decodePosition,
-  isIndexEntry,
-  isSameStream,
-  rangeOf,
-  streamKey,
-  streamOfKey,
-  versionOfKey,
-} from '../ledger/layout.ts'
-import { readRecord } from '../ledger/reader.ts'
+import { decodePosition, isIndexEntry, isSameStream, streamOfKey, versionOfKey } from '../ledger/layout.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import type { Drops } from './drops.ts'
 import { listsOf } from './entry-cursor.ts'
 import { Faults } from './fault.ts'
-import type { IndexSums } from './index-sums.ts'
 import { lateLaws } from './late-events.ts'
+import type { PartSums } from './part-sums.ts'
 
 /** From the first entry of a stream up to that of another: no stream is cut in two. */
 export interface IndexPart {
@@ -31,7 +22,7 @@ export interface ScannedIndex {
 
 /**
  * @param size entries for events behind it are not compared: they may have been appended meanwhile
- * @param sums gets the others
+ * @param sums get the others, and the rows of late events where they are asked for
  * @param drops what must not be there any more
  * @returns undefined where anything is not as it should be
  */
@@ -39,11 +30,11 @@ export async function scanIndex(
   reader: StorageReader,
   part: IndexPart,
   size: number,
-  sums: IndexSums,
+  sums: PartSums,
   drops: Drops,
 ): Promise<ScannedIndex | undefined> {
   const faults = new Faults(1)
-  const late = lateLaws(reader, faults, { size })
+  const late = lateLaws(reader, faults, { size }, sums.rows)
   let newest = -1
   let before: Buffer = noKey
   let positionBefore = -1
@@ -57,7 +48,7 @@ export async function scanIndex(
         if (!goesOn || position <= positionBefore) return undefined
       } else if (drops.nameStreams && drops.droppedBehind(streamOfKey(key), position) !== undefined)
         return undefined
-      if (position < size) sums.found(key, value)
+      if (position < size) sums.index.found(key, value)
       else if (position > newest) newest = position
       before = key
       positionBefore = position
@@ -66,25 +57,6 @@ export async function scanIndex(
     if (following) await following
     if (faults.count > 0) return undefined
   }
+  late.finish()
   return { newest }
 }
-
-/** About so many parts of the whole index, of about one length, by the names of events from everywhere in the log. */
-export async function partsOfIndex(reader: StorageReader, size: number, count: number): Promise<IndexPart[]> {
-  const { gte, lt } = rangeOf('stream')
-  const starts: Buffer[] = []
-  for (let i = 0; i < count * samplesEachPart && size > 0; i++) {
-    const position = Math.floor((size * i) / (count * samplesEachPart))
-    // A record that cannot be read is told elsewhere.
-    const sample = await readRecord(reader, position).catch(() => undefined)
-    if (sample) starts.push(streamKey(sample.record.stream, 0))
-  }
-  starts.sort(Buffer.compare)
-  const edges: Buffer[] = [gte]
-  for (let i = 1; i < count; i++) {
-    const edge = starts[Math.floor((starts.length * i) / count)]
-    if (edge && edge.compare(edges.at(-1)!) > 0) edges.push(edge)
-  }
-  return edges.map((edge, i) => ({ gte: edge, lt: edges[i + 1] ?? lt }))
-}
-const samplesEachPart = 8

@@ -23,6 +23,7 @@ import type { StreamKind } from '../projections/state-codec.ts'
 import { listsOf } from './entry-cursor.ts'
 import type { Faults } from './fault.ts'
 import { brokenLaw, misplacement } from './laws.ts'
+import type { RowComparison } from './row-comparison.ts'
 import { type StateBefore, StreamStates, unknownState } from './stream-states.ts'
 
 /** So many events of a stream are followed where they stand in the log. */
@@ -122,14 +123,25 @@ export class LateStreams {
   }
 }
 
-/** Holds them against the laws of the protocol. */
-export function lateLaws(reader: StorageReader, faults: Faults, options: LateOptions): LateStreams {
+/**
+ * Holds them against the laws of the protocol.
+ *
+ * @param rows gets what they come to
+ */
+export function lateLaws(
+  reader: StorageReader,
+  faults: Faults,
+  options: LateOptions,
+  rows?: RowComparison,
+): LateStreams {
   const states = new StreamStates(reader, options)
+  const fold: LateFollower = rows?.fold(reader) ?? { recall: (stream, version) => states.at(stream, version) }
   return new LateStreams(
     reader,
     {
-      recall: (stream, version) => states.at(stream, version),
+      ...fold,
       event(recorded, before) {
+        fold.event?.(recorded, before)
         const { event, stream } = recorded
         // Of what is misplaced is told where it stands.
         const broken = misplacement(event, stream) ? undefined : brokenLaw(before.state, recorded)

@@ -19,9 +19,9 @@ import {
   stateRowKey,
 } from '../projections/rows.ts'
 import { BehindWriter } from './behind-writer.ts'
+import { type CompareOptions, differingRows } from './differing-rows.ts'
 import { bucketOf } from './entry-comparison.ts'
 import { EntryCursor } from './entry-cursor.ts'
-import { type CompareOptions, differingRows } from './row-comparison.ts'
 import { type FoldOptions, foldStates } from './state-fold.ts'
 import { rowPrefixBytes } from './stored-rows.ts'
 

@@ -8,10 +8,10 @@ import { sameHash } from '../tree/hash.ts'
 import type { Authority } from './authority.ts'
 import type { Drops } from './drops.ts'
 import type { ErasureCheck } from './erasure-check.ts'
+import type { ExpectedRows } from './expected-rows.ts'
 import type { Faults } from './fault.ts'
 import { isLate } from './late-events.ts'
 import { brokenLaw, groundless, groundOf, misplacement, type Reference, referencesOf } from './laws.ts'
-import type { RowCheck } from './row-check.ts'
 import { type StateBefore, type StreamStates, unknownState } from './stream-states.ts'
 
 export interface RecordChecks {
@@ -26,7 +26,7 @@ export interface RecordChecks {
   authority?: Authority
   erasures?: ErasureCheck
   /** Left out where read models are not compared. */
-  rows?: RowCheck | undefined
+  rows?: Pick<ExpectedRows, 'expect'> | undefined
 }
 
 const saltBytes = 32

@@ -1,6 +1,6 @@
 /**
- * The durable read models against a fresh fold of the events, by the projection that wrote them, in bounded memory. What
- * a stream's state comes to counts once the stream leaves the memory; where it goes on after all, that is taken back.
+ * The durable read models against a fresh fold of the events, by the projection that wrote them, and which of them are
+ * others.
  *
  * A row that still names an erased person is a fault: the fold no longer knows the name.
  */
@@ -9,37 +9,33 @@ import type { StorageReader } from '../ledger/storage.ts'
 import type { Recorded } from '../oauth/events.ts'
 import { projectIndexRows, sessionOfExpiryRow, stateRow, stateRowKey } from '../projections/rows.ts'
 import { bucketOf } from './entry-comparison.ts'
+import { ExpectedRows } from './expected-rows.ts'
 import type { Faults } from './fault.ts'
 import { followLate } from './late-events.ts'
-import { RecentStates } from './recent-states.ts'
 import { RowComparison } from './row-comparison.ts'
 import { foldStates } from './state-fold.ts'
 import { addStoredRows, rowPrefixBytes } from './stored-rows.ts'
-import { type StateBefore, StreamStates, unknownState } from './stream-states.ts'
+import { type StateBefore, StreamStates } from './stream-states.ts'
 
 export class RowCheck {
   readonly #reader: StorageReader
   readonly #comparison = new RowComparison()
-  readonly #states: RecentStates
+  readonly #expected: ExpectedRows
 
   /** @param mostRecent states in memory, and up to twice as many */
   constructor(reader: StorageReader, mostRecent?: number) {
     this.#reader = reader
-    this.#states = new RecentStates((stream, loaded) => this.#comparison.leave(stream, loaded), mostRecent)
+    this.#expected = new ExpectedRows(this.#comparison, mostRecent)
   }
 
   /** Takes an event that is not late; `before` is the state of its stream. */
   expect(recorded: Recorded, before: StateBefore): void {
-    if (before === unknownState) return
-    const { stream, version } = recorded
-    if (version > 0 && !this.#states.get(stream)) this.#comparison.takeBack(stream, before)
-    this.#comparison.event(recorded, before)
-    this.#states.evolve(before, recorded)
+    this.#expected.expect(recorded, before)
   }
 
   /** Compares with the stored rows, which must be those of just these events and the late ones, by an index that holds. */
   async finish(size: number, faults: Faults): Promise<void> {
-    this.#states.clear()
+    this.#expected.clear()
     await followLate(this.#reader, this.#comparison.fold(this.#reader), { size })
     await addStoredRows(this.#reader, rangeOf('row'), this.#comparison.entries)
     const differing = this.#comparison.entries.differing()

@@ -2,15 +2,11 @@
  * The rows that follow from the events against those that are stored. What a stream's state comes to counts once the
  * stream leaves the memory; where it goes on after all, that is taken back.
  */
-import { rangeOf } from '../ledger/layout.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import type { Event, Recorded } from '../oauth/events.ts'
 import { type AnyLoaded, projectIndexRows, stateRow } from '../projections/rows.ts'
-import { AuditThreads, type ThreadSource } from './audit-threads.ts'
-import { OwnWork } from './audit-work.ts'
 import { EntryComparison } from './entry-comparison.ts'
-import { drawSumKey } from './index-sums.ts'
-import { type FoldOptions, foldStates, type StateFold } from './state-fold.ts'
+import type { StateFold } from './state-fold.ts'
 import { StreamStates, unknownState } from './stream-states.ts'
 
 const subjectOf = (event: Event): string =>
@@ -57,34 +53,5 @@ export class RowComparison {
         return loaded
       },
     }
-  }
-}
-
-export interface CompareOptions extends FoldOptions {
-  /** One of them goes through the stored rows while the events are folded here, where the log is long enough. */
-  threads?: ThreadSource | undefined
-}
-
-/**
- * The buckets of rows that are not those of the first `size` events, of a log that has been verified.
- *
- * @throws LedgerError damaged, unavailable
- */
-export async function differingRows(
-  reader: StorageReader,
-  size: number,
-  { threads, ...options }: CompareOptions = {},
-): Promise<ReadonlySet<number>> {
-  const sumKey = drawSumKey()
-  const comparison = new RowComparison(new EntryComparison(sumKey))
-  const thread =
-    threads && size >= threads.leastEvents ? new AuditThreads({ ...threads, count: 1 }, sumKey) : undefined
-  try {
-    const stored = thread?.rows(rangeOf('row'))
-    await foldStates(reader, size, comparison.fold(reader), options)
-    comparison.entries.add(await (stored ?? new OwnWork(reader, sumKey).rows(rangeOf('row'))))
-    return comparison.entries.differing(Number.POSITIVE_INFINITY)
-  } finally {
-    await thread?.close()
   }
 }

@@ -14,8 +14,9 @@ import { TILE_WIDTH } from '../tree/tiles.ts'
 import { isJudgedInOrder } from './authority.ts'
 import type { Drops } from './drops.ts'
 import { EntryCursor, listsOf } from './entry-cursor.ts'
+import { ExpectedRows } from './expected-rows.ts'
 import { Faults } from './fault.ts'
-import type { IndexSums } from './index-sums.ts'
+import type { PartSums } from './part-sums.ts'
 import { RecordCheck } from './record-check.ts'
 import { StreamStates } from './stream-states.ts'
 
@@ -48,14 +49,14 @@ const tileKeyBytes = tileKey(0, 0).length
 const tileBytes = TILE_WIDTH * HASH_BYTES
 
 /**
- * @param sums gets the records of the stretch
+ * @param sums get the records of the stretch, and its rows where they are asked for
  * @param drops what may be missing: its stored leaf hash stands for it
  * @returns undefined where anything is not as it should be
  */
 export async function checkStretch(
   reader: StorageReader,
   { start, end }: Stretch,
-  sums: IndexSums,
+  { index, rows }: PartSums,
   drops: Drops,
 ): Promise<CheckedStretch | undefined> {
   const tiles = await readTiles(reader, start, end)
@@ -63,8 +64,10 @@ export async function checkStretch(
   const faults = new Faults(1)
   const inOrder: StoredEvent[] = []
   let isLeftOut = false
+  const expected = rows && new ExpectedRows(rows)
   const records = new RecordCheck(faults, {
-    index: sums,
+    index,
+    rows: expected,
     states: new StreamStates(reader, { isIndexRight: true }),
     drops,
     isLeftOut: ({ position, event }) => {
@@ -111,6 +114,7 @@ export async function checkStretch(
     }
     passDropped()
     if (position !== end || sides.head) return undefined
+    expected?.clear()
   } finally {
     await sides.close()
   }

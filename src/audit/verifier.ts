@@ -17,7 +17,6 @@ import { checkLifetimes } from './lifetime-check.ts'
 import type { LogParts } from './log-parts.ts'
 import { RecordCheck } from './record-check.ts'
 import { RowCheck } from './row-check.ts'
-import { differingRows } from './row-comparison.ts'
 import { checkStrayEntries } from './stray-entries.ts'
 import { StreamStates } from './stream-states.ts'
 import type { CheckedStretch } from './stretch-check.ts'
@@ -102,29 +101,32 @@ export class Verifier {
   async runInParts(parts: LogParts): Promise<boolean> {
     const { authority, erasures, drops } = this.#ofWholeLog
     const states = new StreamStates(this.#reader, { isIndexRight: true })
-    this.#records = new RecordCheck(this.#faults, { index: parts.sums, states, drops, authority, erasures })
+    const { sums, rows } = parts
+    this.#records = new RecordCheck(this.#faults, {
+      index: sums.index,
+      states,
+      drops,
+      authority,
+      erasures,
+      rows,
+    })
     for await (const stretch of parts.stretches())
       if (!stretch || !(await this.#takeStretch(stretch))) return false
     await this.#takeBlocks(this.#verified)
     await this.#checkBeyond()
     this.#authority.finish()
     if (this.#faults.count > 0 || this.#tree.isBroken || !(await this.#holdsIndex(parts))) return false
-    return this.#holdsRows()
+    await this.#checkRows(this.#options.rows ? (found) => this.#compareRows(parts, found) : undefined)
+    return this.#faults.count === 0
   }
 
   #holdsIndex(parts: LogParts): Promise<boolean> {
     return parts.holdsIndex(this.#sizeNow, this.#onProgress('stream index'))
   }
 
-  async #holdsRows(): Promise<boolean> {
-    const { rows, threads } = this.#options
-    const onProgress = this.#onProgress('read models')
-    const compare = async (found: Faults) => {
-      const differing = await differingRows(this.#reader, this.#size, { threads, onProgress })
-      if (differing.size > 0) found.add(null, 'row_altered', 'rows are not those of the events')
-    }
-    await this.#checkRows(rows ? compare : undefined)
-    return this.#faults.count === 0
+  async #compareRows(parts: LogParts, found: Faults): Promise<void> {
+    if (!(await parts.holdsRows(this.#onProgress('read models'))))
+      found.add(null, 'row_altered', 'rows are not those of the events')
   }
 
   get #ofWholeLog() {

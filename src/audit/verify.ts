@@ -12,6 +12,7 @@ import { Drops } from './drops.ts'
 import { Faults } from './fault.ts'
 import { drawSumKey } from './index-sums.ts'
 import { LogParts } from './log-parts.ts'
+import type { SumOptions } from './part-sums.ts'
 import { checkSegments } from './segment-check.ts'
 import { sizeOf, storedFrontier } from './tree-check.ts'
 import type { Verification, VerifyOptions } from './verification.ts'
@@ -47,15 +48,15 @@ export const verifyLedgerInOrder = async (
 
 /** @returns undefined where anything does not hold */
 async function verifyInParts(log: OpenedLog, options: VerifyOptions): Promise<Verification | undefined> {
-  const sumKey = drawSumKey()
-  const { threads } = options
+  const { threads, rows: withRows = false } = options
+  const sums: SumOptions = { sumKey: drawSumKey(), withRows }
   const work =
     threads && log.size >= threads.leastEvents
-      ? new AuditThreads(threads, sumKey)
-      : new OwnWork(log.reader, sumKey, { drops: log.drops })
+      ? new AuditThreads(threads, sums)
+      : new OwnWork(log.reader, sums, { drops: log.drops })
   const verifier = new Verifier(log, options, new Faults(1))
   try {
-    const parts = new LogParts(log.reader, log.size, work, sumKey)
+    const parts = new LogParts(log.reader, log.size, work, sums)
     return (await verifier.runInParts(parts)) ? verifier.result() : undefined
   } finally {
     await verifier.close()

@@ -45,7 +45,7 @@ export async function openRetainingWorld(folder = temporaryFolder()): Promise<Re
   }
 }
 
-function opened(origin: string): EventOf<'server.opened'> {
+export function opened(origin: string): EventOf<'server.opened'> {
   const checkpointKey = ed25519PublicKeyBytes(ed25519PrivateKey(Buffer.alloc(32, 7))).toString('base64url')
   const unsigned = { origin, administratorAddress, serverAddress, checkpointKey, signature: '' }
   const event: EventOf<'server.opened'> = { type: 'server.opened', ...unsigned }
