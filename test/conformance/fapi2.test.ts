@@ -7,14 +7,13 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { FormBrowser } from '../../src/admin/form-browser.ts'
 import { LoadedPage } from '../../src/admin/loaded-page.ts'
 import { createProofKey, type ProofKey } from '../support/dpop.ts'
-import { type Visit, visit } from '../support/visitor.ts'
+import { person, type Visit, visit } from '../support/visitor.ts'
 import {
   json,
   newBrowser,
   openProvider,
   type Parameters,
   type Provider,
-  person,
   RelyingParty,
   redirectUri,
 } from './relying-party.ts'

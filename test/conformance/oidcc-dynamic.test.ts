@@ -6,16 +6,15 @@
 import { decodeProtectedHeader } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { LoadedPage } from '../../src/admin/loaded-page.ts'
-import { visit } from '../support/visitor.ts'
+import { person, visit } from '../support/visitor.ts'
 import {
   newBrowser,
   openProvider,
   type Provider,
   pageAt,
-  person,
-  post,
   RelyingParty,
   redirectUri,
+  registration,
   registrationRequest,
 } from './relying-party.ts'
 
@@ -29,10 +28,7 @@ beforeAll(async () => {
 
 const register = async (changes: Readonly<Record<string, unknown>>) => {
   const { request } = await registrationRequest({ ...byKey, ...changes })
-  const answer = await post(provider.metadata.registration_endpoint, JSON.stringify(request), {
-    'content-type': 'application/json',
-  })
-  return [answer.status, ((await answer.json()) as { error?: string }).error]
+  return registration(provider.metadata, request)
 }
 
 describe('oidcc-discovery-endpoint-verification', () => {

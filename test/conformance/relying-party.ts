@@ -17,13 +17,12 @@ import { FormBrowser } from '../../src/admin/form-browser.ts'
 import type { LoadedPage } from '../../src/admin/loaded-page.ts'
 import { basic } from '../support/http-routes.ts'
 import { startServer } from '../support/server.ts'
-import { type Person, redirectOf, visit } from '../support/visitor.ts'
+import { person, redirectOf, visit } from '../support/visitor.ts'
 
 export type Parameters = Readonly<Record<string, string>>
 type Metadata = Readonly<Record<string, unknown>>
 
 export const redirectUri = 'https://rp.example/callback'
-export const person: Person = { username: 'alice', password: 'correct horse battery staple' }
 /** Every standard claim (OpenID Connect Core section 5.1). */
 export const claims = {
   name: 'Alice Kim',
@@ -114,9 +113,7 @@ export class RelyingParty {
   /** OpenID Connect Registration section 3.2: 201, JSON, with credentials and a way to manage them. */
   static async register(server: ServerMetadata, changes: Metadata = {}): Promise<RelyingParty> {
     const { request, privateKey } = await registrationRequest(changes)
-    const response = await post(server.registration_endpoint, JSON.stringify(request), {
-      'content-type': 'application/json',
-    })
+    const response = await askToRegister(server, request)
     expect([response.status, response.headers.get('content-type')]).toEqual([201, json])
     const registered = (await response.json()) as Metadata
     expect(registered).toMatchObject({
@@ -298,6 +295,18 @@ export interface Tokens {
 export type IdToken = JWTPayload & { auth_time: number; acr?: string; header: { alg: string; kid: string } }
 
 export const json = 'application/json; charset=utf-8'
+
+const askToRegister = (server: ServerMetadata, request: Metadata): Promise<Response> =>
+  post(server.registration_endpoint, JSON.stringify(request), { 'content-type': 'application/json' })
+
+/** What comes of a registration that may be refused. */
+export async function registration(
+  server: ServerMetadata,
+  request: Metadata,
+): Promise<[status: number, error: string | undefined]> {
+  const answer = await askToRegister(server, request)
+  return [answer.status, ((await answer.json()) as { error?: string }).error]
+}
 
 export const post = (url: string, body: string | URLSearchParams, headers: Parameters = {}) =>
   fetch(url, { method: 'POST', body, headers, redirect: 'manual' })

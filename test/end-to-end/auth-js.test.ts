@@ -1,16 +1,13 @@
 /** A site on Express that signs its visitors on by Auth.js, which finds all it needs by discovery. */
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { customFetch, ExpressAuth, type ExpressAuthConfig, getSession } from '@auth/express'
-import express from 'express'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient, registerUser } from '../../src/admin/administration.ts'
 import { FormBrowser } from '../../src/admin/form-browser.ts'
-import { type HttpApp, openHttpApp } from '../support/http-app.ts'
-import { bothSchemes } from '../support/schemes.ts'
-import { pageOf, redirectOf, visit } from '../support/visitor.ts'
+import type { HttpApp } from '../support/http-app.ts'
+import { bothSchemes, openOver } from '../support/schemes.ts'
+import { openSite, type Site } from '../support/site.ts'
+import { pageOf, person, redirectOf, registeredPerson, visit } from '../support/visitor.ts'
 
-const person = { username: 'alice', password: 'correct horse battery staple' }
 const clientId = 'auth-js-site'
 const clientSecret = 'secret of: the site'
 /** Of the site that leaves Auth.js as it is. */
@@ -19,19 +16,13 @@ const nowhere = () => false
 /** Knows the authorities of the system only. */
 const untrusting = globalThis.fetch
 
-interface Site {
-  origin: string
+interface AuthSite extends Site {
   /** What Auth.js had to say against. */
   complaints: Error[]
-  close(): Promise<void>
 }
 
 /** @param idToken whether Auth.js takes the user from the ID token, as it does by itself, or from UserInfo */
-async function openSite(issuer: string, fetchFrom: typeof fetch, idToken = false): Promise<Site> {
-  const app = express()
-  const server = createServer(app)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+async function openAuthSite(issuer: string, fetchFrom: typeof fetch, idToken = false): Promise<AuthSite> {
   const complaints: Error[] = []
   const config: ExpressAuthConfig = {
     providers: [
@@ -53,23 +44,18 @@ async function openSite(issuer: string, fetchFrom: typeof fetch, idToken = false
     trustHost: true,
     logger: { error: (error) => void complaints.push(error), warn: () => {}, debug: () => {} },
   }
-  // A pattern, for its unnamed group: a path of Express 5 has none, and Auth.js finds its own base by it.
-  app.use(/^\/auth\/(.*)/, ExpressAuth(config))
-  app.get('/', async (request, response) => {
-    response.json({ session: await getSession(request, config) })
+  const opened = await openSite((app) => {
+    // A pattern, for its unnamed group: a path of Express 5 has none, and Auth.js finds its own base by it.
+    app.use(/^\/auth\/(.*)/, ExpressAuth(config))
+    app.get('/', async (request, response) => {
+      response.json({ session: await getSession(request, config) })
+    })
   })
-  return {
-    origin,
-    complaints,
-    close: () => {
-      server.closeAllConnections()
-      return new Promise((resolve) => server.close(() => resolve()))
-    },
-  }
+  return { ...opened, complaints }
 }
 
 let served: HttpApp
-let site: Site
+let site: AuthSite
 
 const sessionOf = async (browser: FormBrowser, { origin } = site) =>
   JSON.parse(pageOf(await visit(browser, `${origin}/`, person)).html).session
@@ -82,25 +68,19 @@ async function signIn(browser: FormBrowser, { origin } = site) {
 
 describe.each(await bothSchemes())('Auth.js, over $name', (scheme) => {
   beforeAll(async () => {
-    vi.stubGlobal('fetch', scheme.fetch)
-    served = await openHttpApp(scheme.environment)
-    site = await openSite(served.issuer, scheme.fetch)
+    served = await openOver(scheme)
+    site = await openAuthSite(served.issuer, scheme.fetch)
     await registerClient(served.administrator, {
       client_id: clientId,
       client_secret: clientSecret,
       redirect_uris: [`${site.origin}/auth/callback/signon`],
       scope: 'openid profile email',
     })
-    await registerUser(served.administrator, {
-      ...person,
-      authorities: ['USER'],
-      claims: { name: 'Alice Archer', email: 'alice@example.com' },
-    })
+    await registerUser(served.administrator, registeredPerson)
   })
   afterAll(async () => {
     await site.close()
     await served.close()
-    vi.unstubAllGlobals()
   })
 
   test('sign-in, the session shows the user, sign-out', async () => {
@@ -123,7 +103,7 @@ describe.each(await bothSchemes())('Auth.js, over $name', (scheme) => {
   })
 
   test('as it is by itself: a client with claimsInIdToken, whose ID token says who the user is', async () => {
-    const plain = await openSite(served.issuer, scheme.fetch, true)
+    const plain = await openAuthSite(served.issuer, scheme.fetch, true)
     try {
       await registerClient(served.administrator, {
         client_id: plainId,
@@ -154,7 +134,7 @@ describe.each(await bothSchemes())('Auth.js, over $name', (scheme) => {
 
   if (scheme.name === 'https')
     test('a site that was not told of the authority asks nobody', async () => {
-      const doubting = await openSite(served.issuer, untrusting)
+      const doubting = await openAuthSite(served.issuer, untrusting)
       try {
         const browser = new FormBrowser(nowhere)
         const page = pageOf(await visit(browser, `${doubting.origin}/auth/signin`, person))

@@ -1,11 +1,11 @@
 /** Authlib in Python: discovery, code with PKCE, refresh, client credentials, tokens checked by the published keys. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient, registerUser } from '../../src/admin/administration.ts'
 import { FormBrowser } from '../../src/admin/form-browser.ts'
-import { type HttpApp, openHttpApp } from '../support/http-app.ts'
-import { bothSchemes } from '../support/schemes.ts'
+import type { HttpApp } from '../support/http-app.ts'
+import { bothSchemes, openOver } from '../support/schemes.ts'
 import { isInstalled } from '../support/system-program.ts'
-import { redirectOf, visit } from '../support/visitor.ts'
+import { person, redirectOf, registeredPerson, visit } from '../support/visitor.ts'
 import { start } from '../terminal/child-process.ts'
 
 const python = '/usr/bin/python3'
@@ -14,7 +14,6 @@ const isThere = isInstalled('python3-authlib', [
   '/usr/lib/python3/dist-packages/authlib',
   '/usr/lib/python3/dist-packages/requests',
 ])
-const person = { username: 'alice', password: 'correct horse battery staple' }
 const redirectUri = 'https://client.example/callback'
 const secret = 'secret of: the client'
 
@@ -65,70 +64,59 @@ print(json.dumps({
 
 const schemes = await bothSchemes()
 
-describe.skipIf(!isThere).each(schemes)(
-  'Authlib, over $name',
-  ({ name, environment, certificate, fetch }) => {
-    let served: HttpApp
-    beforeAll(async () => {
-      vi.stubGlobal('fetch', fetch)
-      served = await openHttpApp(environment)
-      await registerUser(served.administrator, {
-        ...person,
-        authorities: ['USER'],
-        claims: { name: 'Alice Archer' },
-      })
-    })
-    afterAll(async () => {
-      await served.close()
-      vi.unstubAllGlobals()
-    })
-    /** Authlib refuses http by itself. */
-    const trust: Record<string, string> = certificate
-      ? { REQUESTS_CA_BUNDLE: certificate.caFile }
-      : { AUTHLIB_INSECURE_TRANSPORT: '1' }
+describe.skipIf(!isThere).each(schemes)('Authlib, over $name', (scheme) => {
+  let served: HttpApp
+  beforeAll(async () => {
+    served = await openOver(scheme)
+    await registerUser(served.administrator, registeredPerson)
+  })
+  afterAll(() => served.close())
+  /** Authlib refuses http by itself. */
+  const trust: Record<string, string> = scheme.certificate
+    ? { REQUESTS_CA_BUNDLE: scheme.certificate.caFile }
+    : { AUTHLIB_INSECURE_TRANSPORT: '1' }
 
-    test.each(['ES256', 'RS256'])('the whole way, ID tokens by %s', async (algorithm) => {
-      const clientId = `python-${algorithm}`
-      await registerClient(served.administrator, {
-        client_id: clientId,
-        client_secret: secret,
-        grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
-        redirect_uris: [redirectUri],
-        scope: 'openid profile read',
-        id_token_signed_response_alg: algorithm,
-        accessTokenFormat: 'jwt',
-        resourceIds: ['https://api.example/'],
-      })
-      const program = start(python, ['-c', script, served.issuer, clientId, redirectUri], trust)
+  test.each(['ES256', 'RS256'])('the whole way, ID tokens by %s', async (algorithm) => {
+    const clientId = `python-${algorithm}`
+    await registerClient(served.administrator, {
+      client_id: clientId,
+      client_secret: secret,
+      grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+      redirect_uris: [redirectUri],
+      scope: 'openid profile read',
+      id_token_signed_response_alg: algorithm,
+      accessTokenFormat: 'jwt',
+      resourceIds: ['https://api.example/'],
+    })
+    const program = start(python, ['-c', script, served.issuer, clientId, redirectUri], trust)
+    program.write(`${secret}\n`)
+    await program.shows('\n')
+    const browser = new FormBrowser((url) => url.href.startsWith(redirectUri))
+    const callback = redirectOf(await visit(browser, program.output().trim(), person))
+    program.write(`${callback.href}\n`)
+    program.endInput()
+    const { code, stdout, stderr } = await program.finished
+    expect([code, stderr]).toEqual([0, ''])
+    const result = JSON.parse(stdout.split('\n')[1]!)
+    expect(result).toEqual({
+      sub: result.info_sub,
+      name: 'Alice Archer',
+      info_sub: expect.any(String),
+      authorities: ['USER'],
+      alg: algorithm,
+      changed: true,
+      machine: 'read',
+      heard: true,
+      revoked: 200,
+      gone: { active: false },
+    })
+  })
+
+  if (scheme.name === 'https')
+    test('a program that was not told of the authority gets nothing', async () => {
+      const program = start(python, ['-c', script, served.issuer, 'python-ES256', redirectUri])
       program.write(`${secret}\n`)
-      await program.shows('\n')
-      const browser = new FormBrowser((url) => url.href.startsWith(redirectUri))
-      const callback = redirectOf(await visit(browser, program.output().trim(), person))
-      program.write(`${callback.href}\n`)
-      program.endInput()
-      const { code, stdout, stderr } = await program.finished
-      expect([code, stderr]).toEqual([0, ''])
-      const result = JSON.parse(stdout.split('\n')[1]!)
-      expect(result).toEqual({
-        sub: result.info_sub,
-        name: 'Alice Archer',
-        info_sub: expect.any(String),
-        authorities: ['USER'],
-        alg: algorithm,
-        changed: true,
-        machine: 'read',
-        heard: true,
-        revoked: 200,
-        gone: { active: false },
-      })
+      const { code, stderr } = await program.finished
+      expect([code, stderr]).toEqual([1, expect.stringContaining('CERTIFICATE_VERIFY_FAILED')])
     })
-
-    if (name === 'https')
-      test('a program that was not told of the authority gets nothing', async () => {
-        const program = start(python, ['-c', script, served.issuer, 'python-ES256', redirectUri])
-        program.write(`${secret}\n`)
-        const { code, stderr } = await program.finished
-        expect([code, stderr]).toEqual([1, expect.stringContaining('CERTIFICATE_VERIFY_FAILED')])
-      })
-  },
-)
+})

@@ -10,6 +10,7 @@ import { type Certificate, fetchTrusting, makeCertificate } from '../support/cer
 import { type HttpApp, openHttpApp } from '../support/http-app.ts'
 import { basic } from '../support/http-routes.ts'
 import { freePorts, isInstalled, type SystemServer, startServer } from '../support/system-program.ts'
+import { person, registeredPerson } from '../support/visitor.ts'
 
 const apache = '/usr/sbin/apache2'
 const modules = '/usr/lib/apache2/modules'
@@ -20,7 +21,6 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 const certificate = isThere ? await makeCertificate(folder) : undefined
 const browser = certificate ? await launchBrowser() : undefined
 
-const person = { username: 'alice', password: 'correct horse battery staple' }
 const modulesUsed = [
   'mpm_event',
   'authn_core',
@@ -154,11 +154,7 @@ beforeAll(async () => {
       scope: 'read write',
       accessTokenFormat: form,
     })
-  await registerUser(served.administrator, {
-    ...person,
-    authorities: ['USER'],
-    claims: { name: 'Alice Archer', email: 'alice@example.com' },
-  })
+  await registerUser(served.administrator, registeredPerson)
   await mkdir(join(folder, 'www'))
   await writeFile(
     join(folder, 'www', 'index.shtml'),

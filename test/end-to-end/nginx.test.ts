@@ -2,12 +2,12 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient } from '../../src/admin/administration.ts'
 import { makeCertificate } from '../support/certificate.ts'
-import { type HttpApp, openHttpApp } from '../support/http-app.ts'
+import type { HttpApp } from '../support/http-app.ts'
 import { basic } from '../support/http-routes.ts'
-import { bothSchemes } from '../support/schemes.ts'
+import { bothSchemes, openOver } from '../support/schemes.ts'
 import { freePorts, isInstalled, type SystemServer, startServer } from '../support/system-program.ts'
 
 const nginx = '/usr/sbin/nginx'
@@ -118,13 +118,12 @@ async function openGate(issuer: string, caFile: string | undefined) {
 
 const schemes = await bothSchemes()
 
-describe.skipIf(!isThere).each(schemes)('nginx, over $name', ({ environment, certificate, ...scheme }) => {
+describe.skipIf(!isThere).each(schemes)('nginx, over $name', (scheme) => {
   let served: HttpApp | undefined
   let gate: Awaited<ReturnType<typeof openGate>>
 
   beforeAll(async () => {
-    vi.stubGlobal('fetch', scheme.fetch)
-    served = await openHttpApp(environment)
+    served = await openOver(scheme)
     await registerClient(served.administrator, {
       client_id: 'gate',
       client_secret: 'gate secret',
@@ -137,12 +136,11 @@ describe.skipIf(!isThere).each(schemes)('nginx, over $name', ({ environment, cer
       grant_types: ['client_credentials'],
       scope: 'read write',
     })
-    gate = await openGate(served.issuer, certificate?.caFile)
+    gate = await openGate(served.issuer, scheme.certificate?.caFile)
   })
   afterAll(async () => {
     await gate.close()
     await served?.close()
-    vi.unstubAllGlobals()
   })
 
   async function post(path: string, form: Record<string, string>) {

@@ -15,7 +15,7 @@ import { fetchTrusting, makeCertificate } from '../support/certificate.ts'
 import { type HttpApp, openHttpApp } from '../support/http-app.ts'
 import { basic } from '../support/http-routes.ts'
 import { freePorts, isInstalled } from '../support/system-program.ts'
-import { pageOf, redirectOf, visit } from '../support/visitor.ts'
+import { pageOf, person, redirectOf, registeredPerson, visit } from '../support/visitor.ts'
 import { type Running, start } from '../terminal/child-process.ts'
 
 const programs = ['oidc-agent', 'oidc-gen', 'oidc-token'].map((name) => `/usr/bin/${name}`)
@@ -27,7 +27,6 @@ const certificate = isThere ? await makeCertificate(folder) : undefined
 const browser = certificate ? await launchBrowser() : undefined
 afterAll(() => browser?.close())
 
-const person = { username: 'alice', password: 'correct horse battery staple' }
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 const scope = 'openid profile read'
 
@@ -49,7 +48,7 @@ beforeAll(async () => {
     // oidc-agent asks for it by itself, always.
     scope: `${scope} offline_access`,
   })
-  await registerUser(served.administrator, { ...person, authorities: ['USER'] })
+  await registerUser(served.administrator, registeredPerson)
   environment = {
     HOME: folder,
     TMPDIR: folder,

@@ -6,9 +6,8 @@ import { registerClient, registerUser } from '../../src/admin/administration.ts'
 import { FormBrowser } from '../../src/admin/form-browser.ts'
 import { LoadedPage } from '../../src/admin/loaded-page.ts'
 import { type HttpApp, openHttpApp } from '../support/http-app.ts'
-import { pageOf, redirectOf, visit } from '../support/visitor.ts'
+import { pageOf, person, redirectOf, registeredPerson, visit } from '../support/visitor.ts'
 
-const person = { username: 'alice', password: 'correct horse battery staple' }
 const clientSecret = 'secret of: the client'
 const redirectUri = 'https://client.example/callback'
 const byeUri = 'https://client.example/bye'
@@ -38,9 +37,8 @@ async function open(environment: Record<string, string> = {}): Promise<HttpApp> 
       ...more,
     })
   await registerUser(app.administrator, {
-    ...person,
-    authorities: ['USER'],
-    claims: { name: 'Alice Archer', email: 'alice@example.com', email_verified: true },
+    ...registeredPerson,
+    claims: { ...registeredPerson.claims, email_verified: true },
   })
   return app
 }

@@ -1,19 +1,17 @@
 /** A site on Express that signs its visitors on by passport-oauth2, as its manual says. */
-import { createServer, type Server } from 'node:http'
 import { Agent } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import express, { type ErrorRequestHandler } from 'express'
+import type { ErrorRequestHandler } from 'express'
 import session from 'express-session'
 import passport from 'passport'
 import { Strategy, type VerifyCallback } from 'passport-oauth2'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient, registerUser } from '../../src/admin/administration.ts'
 import { FormBrowser } from '../../src/admin/form-browser.ts'
-import { type HttpApp, openHttpApp } from '../support/http-app.ts'
-import { bothSchemes } from '../support/schemes.ts'
-import { pageOf, visit } from '../support/visitor.ts'
+import type { HttpApp } from '../support/http-app.ts'
+import { bothSchemes, openOver } from '../support/schemes.ts'
+import { openSite, type Site } from '../support/site.ts'
+import { pageOf, person, registeredPerson, visit } from '../support/visitor.ts'
 
-const person = { username: 'alice', password: 'correct horse battery staple' }
 const clientSecret = 'secret of the site'
 const nowhere = () => false
 
@@ -52,76 +50,43 @@ class SignOnStrategy extends Strategy {
   }
 }
 
-interface Site {
-  origin: string
-  close(): Promise<void>
-}
-
-async function openSite(
-  clientId: string,
-  connect: (origin: string) => Promise<string>,
-  ca?: Buffer,
-): Promise<Site> {
-  const app = express()
-  const server: Server = createServer(app)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const signOn = new passport.Passport()
-  signOn.use(new SignOnStrategy(clientId, await connect(origin), `${origin}/callback`, ca))
-  signOn.serializeUser((user, done) => done(null, user))
-  signOn.deserializeUser((user: Express.User, done) => done(null, user))
-  app.use(session({ secret: 'of the cookies', resave: false, saveUninitialized: false, name: 'site' }))
-  app.use(signOn.session())
-  app.get('/', (request, response) => {
-    if (request.isAuthenticated()) response.json(request.user)
-    else response.redirect('/login')
-  })
-  app.get('/login', signOn.authenticate('oauth2'))
-  app.get('/callback', signOn.authenticate('oauth2'), (_request, response) => response.redirect('/'))
-  const complain: ErrorRequestHandler = (error, _request, response, _next) =>
-    void response.status(500).json({ failed: error.code ?? error.message })
-  app.use(complain)
-  return {
-    origin,
-    close: () => {
-      server.closeAllConnections()
-      return new Promise((resolve) => server.close(() => resolve()))
-    },
-  }
-}
+const complain: ErrorRequestHandler = (error, _request, response, _next) =>
+  void response.status(500).json({ failed: error.code ?? error.message })
 
 describe.each(await bothSchemes())('passport-oauth2 on Express, over $name', (scheme) => {
   let served: HttpApp
   let site: Site
-  const openSiteOf = (clientId: string, ca: Buffer | undefined) =>
-    openSite(
-      clientId,
-      async (origin) => {
-        await registerClient(served.administrator, {
-          client_id: clientId,
-          client_secret: clientSecret,
-          grant_types: ['authorization_code', 'refresh_token'],
-          redirect_uris: [`${origin}/callback`],
-          scope: 'openid profile',
-        })
-        return served.issuer
-      },
-      ca,
-    )
-  beforeAll(async () => {
-    vi.stubGlobal('fetch', scheme.fetch)
-    served = await openHttpApp(scheme.environment)
-    site = await openSiteOf('express-site', scheme.certificate?.ca)
-    await registerUser(served.administrator, {
-      ...person,
-      authorities: ['USER'],
-      claims: { name: 'Alice Archer', email: 'alice@example.com' },
+  const openSiteOf = (clientId: string, ca: Buffer | undefined): Promise<Site> =>
+    openSite(async (app, origin) => {
+      await registerClient(served.administrator, {
+        client_id: clientId,
+        client_secret: clientSecret,
+        grant_types: ['authorization_code', 'refresh_token'],
+        redirect_uris: [`${origin}/callback`],
+        scope: 'openid profile',
+      })
+      const signOn = new passport.Passport()
+      signOn.use(new SignOnStrategy(clientId, served.issuer, `${origin}/callback`, ca))
+      signOn.serializeUser((user, done) => done(null, user))
+      signOn.deserializeUser((user: Express.User, done) => done(null, user))
+      app.use(session({ secret: 'of the cookies', resave: false, saveUninitialized: false, name: 'site' }))
+      app.use(signOn.session())
+      app.get('/', (request, response) => {
+        if (request.isAuthenticated()) response.json(request.user)
+        else response.redirect('/login')
+      })
+      app.get('/login', signOn.authenticate('oauth2'))
+      app.get('/callback', signOn.authenticate('oauth2'), (_request, response) => response.redirect('/'))
+      app.use(complain)
     })
+  beforeAll(async () => {
+    served = await openOver(scheme)
+    site = await openSiteOf('express-site', scheme.certificate?.ca)
+    await registerUser(served.administrator, registeredPerson)
   })
   afterAll(async () => {
     await site.close()
     await served.close()
-    vi.unstubAllGlobals()
   })
 
   test('a visitor is sent to sign on and comes back known by name', async () => {

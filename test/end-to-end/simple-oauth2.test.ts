@@ -7,15 +7,14 @@ import {
   type ModuleOptions,
   ResourceOwnerPassword,
 } from 'simple-oauth2'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerClient, registerUser } from '../../src/admin/administration.ts'
 import { FormBrowser } from '../../src/admin/form-browser.ts'
-import { type HttpApp, openHttpApp } from '../support/http-app.ts'
+import type { HttpApp } from '../support/http-app.ts'
 import { basic } from '../support/http-routes.ts'
-import { bothSchemes } from '../support/schemes.ts'
-import { redirectOf, visit } from '../support/visitor.ts'
+import { bothSchemes, openOver } from '../support/schemes.ts'
+import { person, redirectOf, registeredPerson, visit } from '../support/visitor.ts'
 
-const person = { username: 'alice', password: 'correct horse battery staple' }
 const client = { id: 'simple:%+&=id', secret: ':%+ &"=?#/%41' }
 const redirectUri = 'https://client.example/callback'
 
@@ -32,8 +31,7 @@ async function isActive(token: unknown): Promise<boolean> {
 
 describe.each(await bothSchemes())('over $name', (scheme) => {
   beforeAll(async () => {
-    vi.stubGlobal('fetch', scheme.fetch)
-    served = await openHttpApp({ ...scheme.environment, SIGNON_SERVER_JSON_REQUESTS: 'true' })
+    served = await openOver(scheme, { SIGNON_SERVER_JSON_REQUESTS: 'true' })
     await registerClient(served.administrator, {
       client_id: client.id,
       client_secret: client.secret,
@@ -41,12 +39,9 @@ describe.each(await bothSchemes())('over $name', (scheme) => {
       redirect_uris: [redirectUri],
       scope: 'read write',
     })
-    await registerUser(served.administrator, { ...person, authorities: ['USER'] })
+    await registerUser(served.administrator, registeredPerson)
   })
-  afterAll(async () => {
-    await served.close()
-    vi.unstubAllGlobals()
-  })
+  afterAll(() => served.close())
 
   describe.each([
     ['header', 'form'],

@@ -3,8 +3,9 @@ import { mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
+import { afterAll, vi } from 'vitest'
 import { type Certificate, fetchTrusting, makeCertificate } from './certificate.ts'
+import { type HttpApp, openHttpApp } from './http-app.ts'
 
 export interface Scheme {
   name: 'http' | 'https'
@@ -28,4 +29,20 @@ export async function bothSchemes(): Promise<Scheme[]> {
     SIGNON_SERVER_TLS_PRIVATEKEY: certificate.privateKeyFile,
   }
   return [plain, { name: 'https', environment, certificate, fetch: fetchTrusting(certificate) }]
+}
+
+/** A server that is reached this way. Until it is closed, `fetch` trusts it. */
+export async function openOver(
+  { environment, fetch }: Scheme,
+  more: Record<string, string> = {},
+): Promise<HttpApp> {
+  vi.stubGlobal('fetch', fetch)
+  const served = await openHttpApp({ ...environment, ...more })
+  return {
+    ...served,
+    async close() {
+      await served.close()
+      vi.unstubAllGlobals()
+    },
+  }
 }

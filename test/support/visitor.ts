@@ -8,6 +8,15 @@ export interface Person {
   decision?: 'approve' | 'deny'
 }
 
+/** Who comes where a test says nothing else. */
+export const person = { username: 'alice', password: 'correct horse battery staple' }
+/** As the administrator registers her. */
+export const registeredPerson = {
+  ...person,
+  authorities: ['USER'],
+  claims: { name: 'Alice Archer', email: 'alice@example.com' },
+}
+
 /** Where the person comes to, and what the server asked for on the way. */
 export interface Visit {
   at: LoadedPage | URL
