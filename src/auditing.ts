@@ -44,7 +44,7 @@ export function verifyHistory(connection: Connection, options: AuditOptions): Pr
     segments: { folder: paths.segments, list: () => connection.operations.segments({}) },
     ...(chain && { chain }),
     ...(saved && { savedCheckpoints: saved }),
-    ...(threads && { threads }),
+    threads,
     ...(onProgress && { onProgress }),
   })
 }
@@ -86,7 +86,7 @@ export async function rebuildReadModels(
       verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
       mostFaults: 1,
       segments: { folder: paths.segments, list: async () => registrations() },
-      ...(threads && { threads }),
+      threads,
       ...(onProgress && { onProgress }),
     })
     const [fault] = faults
@@ -120,6 +120,8 @@ export async function restoreLedger(
   return restoreBackup(directory, paths, {
     verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
     onProgress,
+    // The segments of a backup are in its ledger.
+    threadsOf: (ledger) => auditThreads({ ledger, segments: paths.segments }),
   })
 }
 

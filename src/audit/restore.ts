@@ -7,6 +7,7 @@ import { isThere, writeDurably } from '../ledger/durable-file.ts'
 import { removeLeftovers, writeFolder } from '../ledger/durable-folder.ts'
 import { LedgerError } from '../ledger/errors.ts'
 import { openStorage } from '../ledger/storage.ts'
+import type { ThreadSource } from './audit-threads.ts'
 import type { VerifyMessage } from './authority.ts'
 import { BackupError, type BackupManifest, backupParts } from './backup.ts'
 import type { OnVerifyProgress } from './verification.ts'
@@ -26,6 +27,8 @@ export interface RestorePlace {
 export interface RestoreOptions {
   verifyMessage: VerifyMessage
   onProgress?: OnVerifyProgress
+  /** Threads that read the copy in this folder, which is verified by them. */
+  threadsOf?: (ledger: string) => ThreadSource | undefined
 }
 
 /**
@@ -35,7 +38,7 @@ export interface RestoreOptions {
 export async function restoreBackup(
   directory: string,
   place: RestorePlace,
-  { verifyMessage, onProgress }: RestoreOptions,
+  { verifyMessage, onProgress, threadsOf }: RestoreOptions,
 ): Promise<{ manifest: BackupManifest; verification: Verification }> {
   await removeLeftovers(place.ledger)
   await assertEmpty(place)
@@ -52,6 +55,7 @@ export async function restoreBackup(
     const found = await verifyCopy(copy, {
       verifyMessage,
       rows: true,
+      threads: threadsOf?.(copy),
       ...(note !== undefined && { savedCheckpoints: [{ source: parts.checkpoint, note }] }),
       ...(onProgress && { onProgress }),
     })

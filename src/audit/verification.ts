@@ -28,7 +28,7 @@ export interface VerifyOptions {
   mostFaults?: number
   onProgress?: OnVerifyProgress
   /** Threads that share the work where the log is long enough for it. */
-  threads?: ThreadSource
+  threads?: ThreadSource | undefined
 }
 
 export interface Verification {

@@ -7,6 +7,7 @@ import type { Level } from 'level'
 import { beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { type BackupManifest, backupParts, writeBackup } from '../../src/audit/backup.ts'
 import { type RestorePlace, restoreBackup } from '../../src/audit/restore.ts'
+import { auditThreads } from '../../src/audit-thread.ts'
 import { eventKey, rangeOf, rowKey, sideKey } from '../../src/ledger/layout.ts'
 import { rootOfSize } from '../../src/ledger/reader.ts'
 import { openStorage, type StorageReader } from '../../src/ledger/storage.ts'
@@ -96,6 +97,21 @@ describe('a backup', () => {
     expect(readFileSync(place.checkpointFile, 'utf8')).toBe(readFileSync(join(backup, 'checkpoint'), 'utf8'))
     expect(readdirSync(join(backup, 'ledger'))).toEqual(before)
     expect(readdirSync(join(place.ledger, '..')).sort()).toEqual(['checkpoint', 'ledger'])
+  })
+
+  test('is verified by threads where there are some', async () => {
+    const place = await emptyPlace()
+    const copies: string[] = []
+    const { verification } = await restoreBackup(backup, place, {
+      verifyMessage: options.verifyMessage,
+      threadsOf(ledger) {
+        copies.push(ledger)
+        return { ...auditThreads({ ledger, segments: place.segments })!, count: 2, leastEvents: 0 }
+      },
+    })
+    expect(verification).toMatchObject({ ok: true, events: manifest.size })
+    expect(copies).toHaveLength(1)
+    expect(await entriesOf(place.ledger)).toEqual(await entriesOf(backupParts(backup).ledger))
   })
 
   test('of a log that grows meanwhile is that of one moment', async () => {
