@@ -39,7 +39,10 @@ export function startSealing(
   }
 }
 
-/** @throws ControlError malformed */
+/**
+ * @param beforeMs none later than now: what will be over by then is not over yet
+ * @throws ControlError malformed
+ */
 export async function sealOnDemand(
   sealer: Sealer,
   beforeMs: number | null,
@@ -51,7 +54,7 @@ export async function sealOnDemand(
       'malformed',
       'signon.ledger.seal-after is 0: say with --before what is to be sealed',
     )
-  const sealed = await sealer.run(beforeMs ?? nowMs - ageMs)
+  const sealed = await sealer.run(Math.min(beforeMs ?? nowMs - ageMs, nowMs))
   if (sealed.events > 0) await sealer.compact()
   return sealed
 }

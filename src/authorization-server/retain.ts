@@ -15,6 +15,7 @@ import { purge } from '../ledger/segments/purge.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { streamOf } from '../oauth/events.ts'
 import { droppedRuns, isDrop, type RetentionKind } from '../oauth/retention.ts'
+import { coldRows } from '../projections/cold-rows.ts'
 import {
   droppingPrefix,
   type Retained,
@@ -72,7 +73,7 @@ export class Retainer {
     for (const kind of kinds) {
       const note = storage.get(annexKey(droppingPrefix + kind))
       if (!note) continue
-      await purge(storage, breathe)
+      await purge(storage, coldRows, breathe)
       await sealer.compact()
       if (await this.#forgetSides(kind, decodePosition(note), breathe))
         await deleteAnnex(storage, droppingPrefix + kind)

@@ -30,7 +30,8 @@ describe('sealing', () => {
   it('of a running server, which goes on', async () => {
     const { stdout, stderr, exitCode } = await server.cli(['ledger', 'seal', '--before', later])
     expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 })
-    expect(stdout).toMatch(/^Sealed: 24 events, \d+ grants and sessions that are over\n$/)
+    // Over by then they will be, but they are not now.
+    expect(stdout).toBe('Sealed: 24 events, 0 grants and sessions that are over\n')
     expect(files()).toEqual(['segment-0-23'])
     expect(await isActive(server.url, token)).toBe(true)
     await issueToken(server.url)

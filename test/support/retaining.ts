@@ -12,7 +12,7 @@ import { ed25519PrivateKey, ed25519PublicKeyBytes } from '../../src/tree/ed25519
 import { administratorAddress, serverAddress, signAs } from './authorization.ts'
 import { temporaryFolder } from './ledger.ts'
 import type { Holdings } from './random-requests.ts'
-import { openSealedWorld, type SealedWorld, segmentsOf } from './sealing.ts'
+import { expectStreamsCounted, openSealedWorld, type SealedWorld, segmentsOf } from './sealing.ts'
 
 export interface RetainingWorld extends SealedWorld {
   retainer: Retainer
@@ -86,5 +86,6 @@ export async function expectVerified(world: RetainingWorld): Promise<Verificatio
   const verification = await verifyWorld(world)
   expect(verification.faults).toEqual([])
   expect(verification.unchecked).toEqual([])
+  await expectStreamsCounted(world)
   return verification
 }

@@ -1,6 +1,6 @@
 /** Ledgers whose older part lies in segments. */
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { Sealer, type SealerOptions } from '../../src/ledger/segments/sealer.ts'
 import { openSegmentedStorage, type SegmentedStorage } from '../../src/ledger/segments/segmented-storage.ts'
 import type { StorageReader } from '../../src/ledger/storage.ts'
@@ -51,6 +51,16 @@ export async function openSealedWorld(
       next.clock.nowMs = world.clock.nowMs
       return next
     },
+  }
+}
+
+/** What is registered of how many streams have their state in a segment is what is in its file. */
+export async function expectStreamsCounted({ storage }: SealedWorld): Promise<void> {
+  for (const { registration, file } of storage.segments.list) {
+    let states = 0
+    for await (const entries of file.entryLists({ gte: Buffer.alloc(0), lt: Buffer.of(0xff) }))
+      for (const [key] of entries) if (coldRows.streamOf(key) !== undefined) states++
+    expect([file.name, registration.streams]).toEqual([file.name, states])
   }
 }
 

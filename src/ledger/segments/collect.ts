@@ -67,14 +67,14 @@ export class Collector {
   }
 
   /**
-   * The rows of those of these streams that are over, and of others whose time has come; how many streams they are of,
-   * the notes that have been followed, and those of when to look again at the others.
+   * The rows of those of these streams that are over, and of others whose time has come; the notes that have been
+   * followed, and those of when to look again at the others.
    */
   async streams(
     streams: ReadonlySet<string>,
     beforeMs: number,
     mostDue: number,
-  ): Promise<{ streams: number; due: Buffer[]; later: Buffer[] }> {
+  ): Promise<{ due: Buffer[]; later: Buffer[] }> {
     const storage = this.#storage
     const due: Buffer[] = []
     const later: Buffer[] = []
@@ -84,21 +84,19 @@ export class Collector {
       due.push(key)
       all.add(decodeLater(key).stream)
     }
-    let count = 0
     for (const stream of all) {
       const rows = await this.#coldRows.ofStream(storage, stream, beforeMs)
       if (typeof rows === 'number') later.push(laterKey(Math.max(rows, beforeMs), stream))
-      else if (rows && rows.filter((row) => this.#addRow(row)).length > 0) count++
+      else for (const row of rows ?? []) this.#addRow(row)
       await this.#breathe()
     }
-    return { streams: count, due, later }
+    return { due, later }
   }
 
-  /** @returns whether it is in LevelDB; in an older segment otherwise, or nowhere */
-  #addRow(key: Buffer): boolean {
+  /** Where it is in LevelDB; in an older segment otherwise, or nowhere. */
+  #addRow(key: Buffer): void {
     const value = this.#storage.hot.get(key)
     if (value) this.sorted.add(key, value)
-    return value !== undefined
   }
 }
 

@@ -5,7 +5,9 @@
  * Dying on the way leaves some files as they were, with their marks; the next call does the rest. A file that was
  * replaced and is still there is removed at the next opening.
  */
+
 import { decodePosition, filterPart, kindOf, ownRange } from '../layout.ts'
+import type { ColdRows } from './cold-rows.ts'
 import { mergeEntries, noValue } from './merge.ts'
 import { registerSegment, writeNewSegment } from './register.ts'
 import type { SegmentedStorage } from './segmented-storage.ts'
@@ -22,10 +24,14 @@ const marksAtOnce = 512
  * @returns bytes of files that are gained
  * @throws LedgerError damaged, unavailable
  */
-export async function purge(storage: SegmentedStorage, breathe: () => Promise<void>): Promise<number> {
+export async function purge(
+  storage: SegmentedStorage,
+  coldRows: Pick<ColdRows, 'streamOf'>,
+  breathe: () => Promise<void>,
+): Promise<number> {
   let gained = 0
   for (const segment of await touchedSegments(storage, breathe))
-    gained += await rewrite(storage, segment, breathe)
+    gained += await rewrite(storage, coldRows, segment, breathe)
   await removeMarks(storage, breathe)
   return gained
 }
@@ -51,24 +57,21 @@ async function touchedSegments(storage: SegmentedStorage, breathe: () => Promise
 
 async function rewrite(
   storage: SegmentedStorage,
+  coldRows: Pick<ColdRows, 'streamOf'>,
   segment: Segment,
   breathe: () => Promise<void>,
 ): Promise<number> {
   const { registration: former, file } = segment
-  const { first, last, generation = 0, streams, isCleared } = former
+  const { first, last, generation = 0, isCleared } = former
   const marks = storage.hot.entryLists(ownRange('deleted'))
   const entries = mergeEntries([asNoValues(marks), file.entryLists(everything)])
-  const registration = await writeNewSegment(
-    storage,
-    {
-      first,
-      last,
-      generation: generation + 1,
-      entries: breathing(entries, breathe),
-      mostFilterParts: file.trailer.filterParts,
-    },
-    streams,
-  )
+  const registration = await writeNewSegment(storage, coldRows, {
+    first,
+    last,
+    generation: generation + 1,
+    entries: breathing(entries, breathe),
+    mostFilterParts: file.trailer.filterParts,
+  })
   await registerSegment(storage, { ...registration, isCleared }, [segment])
   await removeSegment(storage.segments.folder, file.name)
   return former.fileBytes - registration.fileBytes

@@ -6,19 +6,27 @@
  */
 import { LedgerError } from '../errors.ts'
 import { segmentKey } from '../layout.ts'
+import type { Entry } from '../storage.ts'
+import type { ColdRows } from './cold-rows.ts'
 import { trailerBytes } from './format.ts'
 import type { SegmentedStorage } from './segmented-storage.ts'
 import { type Registration, registrationEntry, type Segment } from './segments.ts'
 import { type SegmentContent, writeSegment } from './write-segment.ts'
 
-/** @param streams that were over, whose rows are in it */
 export async function writeNewSegment(
   { segments: { folder } }: SegmentedStorage,
+  coldRows: Pick<ColdRows, 'streamOf'>,
   content: SegmentContent,
-  streams: number,
 ): Promise<Registration> {
   const { generation = 0 } = content
-  const trailer = await writeSegment(folder, content)
+  let streams = 0
+  async function* counted(): AsyncGenerator<readonly Entry[]> {
+    for await (const entries of content.entries) {
+      for (const [key] of entries) if (coldRows.streamOf(key) !== undefined) streams++
+      yield entries
+    }
+  }
+  const trailer = await writeSegment(folder, { ...content, entries: counted() })
   const { first, last, entries, rawBytes, filterOffset, filterBytes, sha256 } = trailer
   return {
     version: generation === 0 ? 1 : 2,

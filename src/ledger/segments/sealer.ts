@@ -128,7 +128,7 @@ export class Sealer {
       const collector = new Collector(storage, this.#options.coldRows, () => this.#breathe())
       const found = await collector.events(first, this.#segmentEvents, beforeMs)
       if (found.events < this.#segmentEvents && !(found.firstMs < restBeforeMs)) return undefined
-      const { streams, due, later } = await collector.streams(found.streams, beforeMs, this.#segmentEvents)
+      const { due, later } = await collector.streams(found.streams, beforeMs, this.#segmentEvents)
       await this.#inBatches(later, (batch, key) => batch.put(key, nothing))
       const content = {
         first,
@@ -136,7 +136,7 @@ export class Sealer {
         entries: mergeEntries(collector.sorted.lists()),
         mostFilterParts: collector.sorted.filterParts,
       }
-      const registration = await this.#write(content, streams)
+      const registration = await this.#write(content)
       await registerSegment(storage, registration, [])
       await this.#inBatches(due, (batch, key) => batch.del(key))
       return registration
@@ -193,23 +193,21 @@ export class Sealer {
     const merged = mergeable(segments.list, this.#segmentEvents)
     if (!merged) return false
     const newestFirst = merged.toReversed()
-    const registration = await this.#write(
-      {
-        first: merged[0]!.registration.first,
-        last: merged.at(-1)!.registration.last,
-        entries: mergeEntries(newestFirst.map(({ file }) => file.entryLists(everything))),
-        mostFilterParts: merged.reduce((sum, { file }) => sum + file.trailer.filterParts, 0),
-      },
-      merged.reduce((sum, it) => sum + it.registration.streams, 0),
-    )
+    const registration = await this.#write({
+      first: merged[0]!.registration.first,
+      last: merged.at(-1)!.registration.last,
+      entries: mergeEntries(newestFirst.map(({ file }) => file.entryLists(everything))),
+      mostFilterParts: merged.reduce((sum, { file }) => sum + file.trailer.filterParts, 0),
+    })
     await registerSegment(storage, { ...registration, isCleared: true }, merged)
     for (const { file } of merged) await removeSegment(segments.folder, file.name)
     return true
   }
 
-  #write(content: SegmentContent, streams: number): Promise<Registration> {
+  #write(content: SegmentContent): Promise<Registration> {
+    const { storage, coldRows } = this.#options
     const entries = this.#untilStopped(content.entries)
-    return writeNewSegment(this.#options.storage, { ...content, entries }, streams)
+    return writeNewSegment(storage, coldRows, { ...content, entries })
   }
 
   async *#untilStopped(lists: AsyncIterable<readonly Entry[]>): AsyncGenerator<readonly Entry[]> {

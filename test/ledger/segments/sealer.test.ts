@@ -14,7 +14,13 @@ import { answerOrCode, redeemForm, requestToken, rotateForm, signedOn } from '..
 import { checkTree } from '../../support/ledger.ts'
 import { anyRequest, emptyHoldings, type Holdings, perform } from '../../support/random-requests.ts'
 import { replayedRows } from '../../support/rows.ts'
-import { entriesOf, openSealedWorld, placesIn, type SealedWorld } from '../../support/sealing.ts'
+import {
+  entriesOf,
+  expectStreamsCounted,
+  openSealedWorld,
+  placesIn,
+  type SealedWorld,
+} from '../../support/sealing.ts'
 
 const laterSeconds = 1000
 const signed = { signedAtSeconds: 0, signature: 'none' }
@@ -78,6 +84,7 @@ async function checkWorld(world: SealedWorld): Promise<void> {
   for (const [key, value] of entries)
     expect(world.storage.get(Buffer.from(key, 'hex'))?.toString('hex')).toBe(value)
   expect((await entriesOf(world.storage, true)).reverse()).toEqual(entries)
+  await expectStreamsCounted(world)
 }
 
 test('law: sealing and merging change nothing that is read, and rows stay those of a replay', async () => {
