@@ -82,9 +82,9 @@ export async function openApp({
       sources['signon.server.issuer'].layer === 'derived'
         ? derivedIssuer(tlsFiles !== undefined, port)
         : settings.server.issuer
-    const core = await openCore(loaded, paths, issuerOf(settings.server.port), now, (err) =>
-      logger.error({ err }, 'the repository of users failed'),
-    )
+    const core = await openCore(loaded, paths, issuerOf(settings.server.port), now, {
+      onError: (err) => logger.error({ err }, 'the repository of users failed'),
+    })
     closing.push(() => core.close())
     const { context, identity, checkpoints } = core
     // Whoever holds the ledger's lock serves this home; a pid file of a server that is gone is overwritten.

@@ -18,7 +18,7 @@ import type { LoadedSettings } from './config/load.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { Checkpoints } from './ledger/checkpoints.ts'
 import { LedgerError } from './ledger/errors.ts'
-import { keepHeadFile } from './ledger/head-file.ts'
+import { assertHeadHolds, keepHeadFile } from './ledger/head-file.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { readEvents } from './ledger/reader.ts'
 import { Sealer } from './ledger/segments/sealer.ts'
@@ -46,8 +46,16 @@ export interface Core {
   close(): Promise<void>
 }
 
+/** What may become of the ledger: a command that only looks must not add to what it looks at. */
+export type Access = 'read' | 'write'
+
+export interface CoreOptions {
+  access?: Access
+  onError?: (error: unknown) => void
+}
+
 /**
- * Opens the ledger and makes sure that it knows this server and its keys.
+ * Opens the ledger; to write, makes sure that it knows this server and its keys.
  *
  * @param issuer as it is once the port is known
  * @throws LedgerError locked, damaged or unavailable; ChainError for a malformed key
@@ -57,7 +65,7 @@ export async function openCore(
   paths: HomePaths,
   issuer: string,
   now: () => number,
-  onError?: (error: unknown) => void,
+  { access = 'write', onError }: CoreOptions = {},
 ): Promise<Core> {
   const storage = await openSegmentedStorage(paths.ledger, paths.segments)
   try {
@@ -73,10 +81,13 @@ export async function openCore(
       identity.checkpointSigner,
       await checkpointKeysOf(models, origin),
     )
-    await keepHeadFile(ledger, paths.headFile)
-    // What cannot be finished now stays noted.
-    await finishErasures(ledger).catch(() => {})
-    await introduceServer(ledger, models, identity, now)
+    if (access === 'read') await assertHeadHolds(ledger, paths.headFile)
+    else {
+      await keepHeadFile(ledger, paths.headFile)
+      // What cannot be finished now stays noted.
+      await finishErasures(ledger).catch(() => {})
+      await introduceServer(ledger, models, identity, now)
+    }
     const outbound = new Outbound({
       allow: settings.outbound.allow,
       clientHosts: settings.registration.hosts,

@@ -7,6 +7,7 @@ import { administratorKey } from './admin/keys.ts'
 import { type HomePaths, homePaths, resolveHome } from './config/home.ts'
 import { type LoadedSettings, loadSettings } from './config/load.ts'
 import { packageRoot } from './config/package-root.ts'
+import type { Access } from './core.ts'
 import { BaseCommand } from './terminal/base-command.ts'
 
 export const profileFlag = {
@@ -21,6 +22,11 @@ export const privateKeyFlags = {
   'privatekey-file': Flags.string({
     description: 'file with the private key (WIF), or - for standard input',
   }),
+}
+
+interface HomeFlags {
+  home?: string | undefined
+  profile?: string | undefined
 }
 
 export interface PrivateKeyFlags {
@@ -49,15 +55,29 @@ export abstract class OperatorCommand extends BaseCommand {
     return loaded
   }
 
-  /** Runs with the running server, or with the data of a stopped one, and closes in any case. */
-  protected async withConnection<T>(
-    flags: { home?: string | undefined; profile?: string | undefined },
+  /**
+   * Runs with the running server, or with the data of a stopped one, and closes in any case. A command that only
+   * looks changes nothing.
+   */
+  protected withConnection<T>(flags: HomeFlags, use: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#connected('read', flags, use)
+  }
+
+  /** As `withConnection`, for a command that changes the ledger. */
+  protected withWriteAccess<T>(flags: HomeFlags, use: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#connected('write', flags, use)
+  }
+
+  async #connected<T>(
+    access: Access,
+    flags: HomeFlags,
     use: (connection: Connection) => Promise<T>,
   ): Promise<T> {
     const paths = this.paths(flags.home)
     // Half a second of modules that most commands do not need.
     const { connect } = await import('./connect.ts')
-    const connection = await connect(() => this.load(paths, flags.profile), paths, programVersion(), this.now)
+    const load = () => this.load(paths, flags.profile)
+    const connection = await connect(load, paths, programVersion(), this.now, access)
     try {
       return await use(connection)
     } finally {
@@ -67,11 +87,11 @@ export abstract class OperatorCommand extends BaseCommand {
 
   /** Runs with a connection and the administrator's key, which stays in this process. */
   protected withAdministrator<T>(
-    flags: { home?: string | undefined; profile?: string | undefined } & PrivateKeyFlags,
+    flags: HomeFlags & PrivateKeyFlags,
     use: (administrator: Administrator) => Promise<T>,
   ): Promise<T> {
     const key = administratorKey(this.readKey(flags))
-    return this.withConnection(flags, (connection) => use({ connection, key, now: this.now }))
+    return this.withWriteAccess(flags, (connection) => use({ connection, key, now: this.now }))
   }
 
   /** @throws ControlError where no key is given */

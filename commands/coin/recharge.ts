@@ -16,7 +16,7 @@ export default class CoinRecharge extends OperatorCommand {
     const amountSats = parseCoins(args.amount)
     const key = administratorKey(this.readKey(flags))
     const { settings } = this.load(this.paths(flags.home), flags.profile)
-    return this.withConnection(flags, async (connection) => {
+    return this.withWriteAccess(flags, async (connection) => {
       const endpoint = await nodeEndpoint(connection)
       if (endpoint === undefined)
         throw new ControlError(

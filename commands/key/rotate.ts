@@ -22,7 +22,7 @@ export default class KeyRotate extends OperatorCommand {
   async run(): Promise<{ keys: KeyLine[] }> {
     const { flags } = await this.parse(KeyRotate)
     const { algorithm, compromised } = flags
-    return this.withConnection(flags, async ({ operations }) => {
+    return this.withWriteAccess(flags, async ({ operations }) => {
       const views = await operations.rotateSigningKeys({
         compromised,
         ...(algorithm && { algorithm: algorithm as 'ES256' }),

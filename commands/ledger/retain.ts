@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core'
+import type { Connection } from '../../src/admin/connection.ts'
 import type { Retained } from '../../src/admin/operations.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
 import { bytesText } from '../../src/stats-text.ts'
@@ -25,7 +26,7 @@ What was dropped cannot be brought back. An event says which positions went; the
   async run(): Promise<Retained> {
     const { flags } = await this.parse(LedgerRetain)
     const isDry = flags['dry-run']
-    return this.withConnection(flags, async ({ operations }) => {
+    const retain = async ({ operations }: Connection): Promise<Retained> => {
       const progress = progressLine(process.stderr, this.errorAppearance.interactive)
       // Where the server cannot be asked any more, the run itself says so.
       const timer = setInterval(() => {
@@ -46,6 +47,7 @@ What was dropped cannot be brought back. An event says which positions went; the
         clearInterval(timer)
         progress.clear()
       }
-    })
+    }
+    return isDry ? this.withConnection(flags, retain) : this.withWriteAccess(flags, retain)
   }
 }

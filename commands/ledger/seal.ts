@@ -20,7 +20,7 @@ Nothing is lost: sealed events are verified, searched, proved and backed up like
   async run(): Promise<Sealed> {
     const { flags } = await this.parse(LedgerSeal)
     const beforeMs = flags.before === undefined ? null : parseMoment(flags.before)
-    return this.withConnection(flags, async ({ operations }) => {
+    return this.withWriteAccess(flags, async ({ operations }) => {
       const sealed = await operations.seal({ beforeMs })
       this.log(`Sealed: ${sealed.events} events, ${sealed.streams} grants and sessions that are over`)
       return sealed

@@ -25,12 +25,20 @@ const unreadable = (file: string, cause: NodeJS.ErrnoException) =>
   new LedgerError('unavailable', `${file} cannot be read (${cause.code})`, { cause })
 const damaged = (file: string, what: string) => new LedgerError('damaged', `${file} ${what}`)
 
-/** Before LevelDB opens the directory. @throws LedgerError damaged, naming the file */
-export async function checkBeforeOpening(directory: string): Promise<void> {
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+/** Whether the directory is there and holds anything. @throws LedgerError unavailable */
+export const hasDatabaseFiles = async (directory: string): Promise<boolean> =>
+  (await namesIn(directory)).length > 0
+
+async function namesIn(directory: string): Promise<string[]> {
+  return readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return []
     throw new LedgerError('unavailable', `the ledger in ${directory} cannot be read`, { cause: error })
   })
+}
+
+/** Before LevelDB opens the directory. @throws LedgerError damaged, naming the file */
+export async function checkBeforeOpening(directory: string): Promise<void> {
+  const names = await namesIn(directory)
   const isWritten = names.some((name) => /^\d+\.(ldb|sst|log)$|^MANIFEST-/.test(name))
   if (isWritten && !names.includes('CURRENT'))
     throw damaged(join(directory, 'CURRENT'), 'is missing, though the ledger has other files')

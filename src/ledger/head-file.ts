@@ -25,7 +25,7 @@ type Followed<E> = Pick<Ledger<E>, 'storage' | 'size' | 'frontier' | 'committed$
  * @throws LedgerError damaged, naming both values; unavailable
  */
 export async function keepHeadFile<E>(ledger: Followed<E>, file: string): Promise<void> {
-  await assertHolds(ledger, file)
+  await assertHeadHolds(ledger, file)
   await writeDurably(file, headText(ledger))
   const descriptor = openSync(file, 'r+')
   ledger.committed$.subscribe({
@@ -45,7 +45,15 @@ function headText(ledger: { frontier: Buffer }): string {
   return `${String(frontier.size).padStart(16, '0')} ${frontier.root().toString('base64')}\n`
 }
 
-async function assertHolds<E>({ storage, size }: Followed<E>, file: string): Promise<void> {
+/**
+ * Compares the ledger with its head file, if there is one.
+ *
+ * @throws LedgerError damaged, naming both values; unavailable
+ */
+export async function assertHeadHolds<E>(
+  { storage, size }: Pick<Followed<E>, 'storage' | 'size'>,
+  file: string,
+): Promise<void> {
   let text: string
   try {
     text = await readFile(file, 'latin1')

@@ -56,7 +56,6 @@ describe('bad input gets one line and changes nothing', () => {
       exitCode: 2,
     },
     { words: ['client', 'check'], says: /^missing 1 required arg: id /, exitCode: 2 },
-    { words: ['client', 'check', 'nobody'], says: 'The client not found.' },
     { words: ['client', 'create'], input: '{}', says: /^the private key is missing: give --privatekey-file/ },
     {
       words: ['client', 'create', '--privatekey-file', '/nonexistent', '--file', '/nonexistent'],
@@ -120,6 +119,7 @@ describe('bad input gets one line and changes nothing', () => {
       words: ['client', 'create', ...key, '--file', hugeFile],
       says: /^.*huge\.json: .+/,
     },
+    { words: ['client', 'check', 'nobody'], says: 'The client not found.' },
     { words: ['client', 'check', 'nobody', '--json'], says: 'The client not found.' },
     { words: ['client', 'list', '--privatekey', 'nonsense'], says: /^the private key has 8 characters: / },
     { words: ['client', 'remove', ...key, 'nobody'], says: 'The client not found.' },
