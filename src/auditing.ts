@@ -1,9 +1,9 @@
 /** What the audit commands and the quickstart share: whom to trust, which node to ask. */
-import { readFileSync } from 'node:fs'
 import { type Connection, ControlError, connectTo } from './admin/connection.ts'
 import type { BackupManifest } from './audit/backup.ts'
 import type { SavedCheckpoint } from './audit/checkpoint-check.ts'
 import { rebuildLifetimes } from './audit/lifetime-rebuild.ts'
+import { readProofFile } from './audit/proof-file.ts'
 import { type RebuiltRows, rebuildRows } from './audit/rebuild.ts'
 import { restoreBackup } from './audit/restore.ts'
 import type { OnVerifyProgress, VerifyStep } from './audit/verification.ts'
@@ -21,6 +21,8 @@ export interface AuditOptions {
   trusted: { administratorAddress: string; serverAddresses: readonly string[] }
   /** The node to ask about the anchors; without it they are checked as far as the log tells. */
   chain?: ChainClient | undefined
+  /** It was named by who asks: that it could not be asked is a fault. */
+  mustAskChain?: boolean
   /** Checkpoints that somebody saved: today's log must begin with the log of each. */
   saved?: readonly SavedCheckpoint[]
   /** The folder of older events is read by this process also where the server runs. */
@@ -30,7 +32,7 @@ export interface AuditOptions {
 
 /** Verifies the whole log of a server, running or stopped, in this process. */
 export function verifyHistory(connection: Connection, options: AuditOptions): Promise<Verification> {
-  const { trusted, chain, saved, paths, onProgress } = options
+  const { trusted, chain, mustAskChain, saved, paths, onProgress } = options
   const threads = auditThreads(
     connection.isRunning
       ? { controlSocket: paths.controlSocket }
@@ -43,6 +45,7 @@ export function verifyHistory(connection: Connection, options: AuditOptions): Pr
     rows: !connection.isRunning,
     segments: { folder: paths.segments, list: () => connection.operations.segments({}) },
     ...(chain && { chain }),
+    ...(mustAskChain && { mustAskChain }),
     ...(saved && { savedCheckpoints: saved }),
     threads,
     ...(onProgress && { onProgress }),
@@ -54,10 +57,13 @@ export interface Rebuilt extends RebuiltRows {
   lifetimes: boolean
 }
 
-/** A checkpoint note from a file. @throws ControlError malformed */
+/** With the cosignatures of many witnesses. */
+const longestNoteBytes = 1024 * 1024
+
+/** A checkpoint note from a file. @throws ControlError, ProofFileError malformed */
 export function savedCheckpoint(file: string): SavedCheckpoint {
+  const note = readProofFile(file, longestNoteBytes)
   try {
-    const note = readFileSync(file, 'utf8')
     if (parseCheckpoint(parseNote(note).text).size === 0)
       throw new Error('a checkpoint of no events proves nothing')
     return { source: `file ${file}`, note }

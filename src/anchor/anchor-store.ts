@@ -26,6 +26,14 @@ export async function* listAnchors(reader: StorageReader): AsyncGenerator<Stored
   for await (const [name, value] of listAnnex(reader, prefix)) yield readEntry(name, value)
 }
 
+/** How many anchors there are by the state beside them; undefined where that is missing. @throws LedgerError damaged */
+export async function countedAnchors(reader: StorageReader): Promise<number | undefined> {
+  const value = await reader.get(annexKey(stateName))
+  if (!value) return undefined
+  const { buried, watched } = decodeState(value)
+  return buried + watched.length
+}
+
 function readEntry(name: string, value: Buffer): StoredAnchor {
   try {
     const anchor = decodeAnchor(value)

@@ -153,6 +153,8 @@ async function checkPlace(
   client: ChainClient,
 ): Promise<AnchorFinding | undefined> {
   const place = await client.transaction(txid)
+  // Whatever else listens there does not know it either.
+  if (place === undefined) await client.status()
   if (place === undefined) return finding('anchor_missing', `the node does not know transaction ${txid}`)
   if (place.blockHash === undefined)
     return finding('anchor_unconfirmed', `transaction ${txid} is in no block`)

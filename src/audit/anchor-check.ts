@@ -1,6 +1,6 @@
 /** The anchors: against the tree of the records, by themselves, and with a node where one is given. */
 import { type Anchor, isConfirmed } from '../anchor/anchor.ts'
-import { listAnchors } from '../anchor/anchor-store.ts'
+import { countedAnchors, listAnchors } from '../anchor/anchor-store.ts'
 import { type AnchorFinding, verifyAnchor, verifyAnchorOnChain } from '../anchor/verify.ts'
 import { readEvidence } from '../chain/transaction-evidence.ts'
 import type { ChainClient } from '../chain/types.ts'
@@ -41,20 +41,38 @@ const mostFaultsOfPayer = 100
 /** A reorganisation that the anchorer has still to follow is no fault of the log. */
 const followable: readonly string[] = ['anchor_unconfirmed', 'anchor_reorged']
 
+export interface AnchorCheckOptions {
+  chain?: ChainClient | undefined
+  /** That it could not be asked is a fault then: it must not pass for checked. */
+  mustAskChain?: boolean | undefined
+}
+
 export class AnchorCheck {
+  readonly #reader: StorageReader
   readonly #faults: Faults
   readonly #chain: ChainClient | undefined
+  readonly #mustAsk: boolean
   readonly #warnings: string[]
   readonly #stored: BySize<FoundAnchor>
   readonly #unknownPayers = new Map<string, UnknownPayer>()
   #node: 'asked' | 'unreachable'
+  /** As the state beside them said before they were listed. */
+  #counted: number | undefined
+  #listed = 0
   #confirmed = 0
   #pending = 0
   #notAsked = 0
 
-  constructor(reader: StorageReader, chain: ChainClient | undefined, faults: Faults, warnings: string[]) {
+  constructor(
+    reader: StorageReader,
+    { chain, mustAskChain = false }: AnchorCheckOptions,
+    faults: Faults,
+    warnings: string[],
+  ) {
+    this.#reader = reader
     this.#faults = faults
     this.#chain = chain
+    this.#mustAsk = mustAskChain
     this.#node = 'asked'
     this.#warnings = warnings
     this.#stored = new BySize(this.#list(reader))
@@ -119,10 +137,28 @@ export class AnchorCheck {
           'anchor_beyond_log',
           `the log has ${size} events, but transaction ${found.anchor.txid} anchors ${found.size}`,
         )
+    await this.#checkCount()
   }
 
   close(): Promise<void> {
     return this.#stored.close()
+  }
+
+  /** An anchor is never taken away; a running server makes more meanwhile. */
+  async #checkCount(): Promise<void> {
+    const least = this.#counted
+    const most = await this.#count()
+    if (least === undefined || most === undefined || (least <= this.#listed && this.#listed <= most)) return
+    this.#faults.add(null, 'anchor_count', `${most} anchors were made, ${this.#listed} are stored`)
+  }
+
+  async #count(): Promise<number | undefined> {
+    try {
+      return await countedAnchors(this.#reader)
+    } catch (error) {
+      this.#faults.add(null, 'anchor_count', (error as Error).message)
+      return undefined
+    }
   }
 
   #unknownPayer({ raw, size }: Anchor, finding: AnchorFinding): UnknownPayer {
@@ -135,13 +171,16 @@ export class AnchorCheck {
   }
 
   async *#list(reader: StorageReader): AsyncGenerator<FoundAnchor> {
-    for await (const found of listAnchors(reader))
+    this.#counted = await this.#count()
+    for await (const found of listAnchors(reader)) {
+      this.#listed++
       if ('anchor' in found) yield { anchor: found.anchor, size: found.anchor.size }
       else {
         const digits = /\d{16}$/.exec(found.name)?.[0]
         const position = digits === undefined ? null : Number(digits) - 1
         this.#faults.add(position, 'anchor_malformed', `the entry ${found.name}: ${found.fault}`)
       }
+    }
   }
 
   async #ask(anchor: Anchor): Promise<void> {
@@ -155,7 +194,9 @@ export class AnchorCheck {
       if (kind === 'node_unreachable') this.#node = 'unreachable'
       if (kind === 'node_unreachable' || kind === 'node_bad_answer') {
         this.#notAsked++
-        this.#warnings.push(`the node at ${this.#chain.endpoint} could not be asked: ${detail}`)
+        const said = `the node at ${this.#chain.endpoint} could not be asked: ${detail}`
+        if (this.#mustAsk) this.#faults.add(anchor.size - 1, 'anchor_not_asked', said)
+        else this.#warnings.push(said)
       } else if (anchor.status === 'confirmed' && followable.includes(kind))
         this.#warnings.push(`the anchor of ${anchor.size} events has been reorganised: ${detail}`)
       else this.#add(anchor.size, { kind, detail })

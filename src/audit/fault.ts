@@ -45,6 +45,8 @@ export const faultKinds = {
   anchor_missing: 'the node does not know the transaction of a confirmed anchor',
   anchor_unconfirmed: 'the node has a buried anchor in no block',
   anchor_reorged: 'a buried anchor is not in its block, or that is not on the best chain',
+  anchor_count: 'there are not as many anchors as were made',
+  anchor_not_asked: 'the node that was to be asked about an anchor could not be',
   segment_missing: 'a file of older events is missing',
   segment_altered: 'a file of older events is not the one that was written',
   drop_malformed: 'an event of the retention policy that names what it cannot have dropped',

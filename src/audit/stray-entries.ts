@@ -1,9 +1,15 @@
 /** Entries of the store under keys that this program never writes. */
+
+import { listAnnex } from '../ledger/annex.ts'
 import { type EntryKind, frontierKey, kindOf, rangeOf } from '../ledger/layout.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import type { Faults } from './fault.ts'
 
 const kinds: readonly EntryKind[] = ['annex', 'event', 'frontier', 'life', 'row', 'stream', 'tile', 'side']
+
+/** Names of the annex, as docs/formats.md has them; checkpoints and anchors are looked at by themselves. */
+const annexNames =
+  /^(checkpoint\/|anchor\/|logout\/|erasing\/|dropping\/(payloads|side_records)$|(anchors|ends|lifetimes)$)/
 
 export async function checkStrayEntries(reader: StorageReader, faults: Faults): Promise<void> {
   const known = kinds.map(rangeOf).toSorted((a, b) => a.gte.compare(b.gte))
@@ -20,4 +26,6 @@ export async function checkStrayEntries(reader: StorageReader, faults: Faults): 
     for await (const [key] of reader.entries(gap))
       if (kindOf(key) !== 'frontier' || !key.equals(frontierKey))
         faults.add(null, 'entry_unexpected', `an entry with the key ${key.toString('hex')}`)
+  for await (const [name] of listAnnex(reader, ''))
+    if (!annexNames.test(name)) faults.add(null, 'entry_unexpected', `an entry ${name} in the annex`)
 }

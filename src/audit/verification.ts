@@ -20,6 +20,8 @@ export interface VerifyOptions {
   rows?: boolean
   /** A node to ask about the anchors. */
   chain?: ChainClient
+  /** It is a fault where the node cannot be asked, instead of a warning. */
+  mustAskChain?: boolean
   /** Checkpoints kept elsewhere: the log must contain the tree of each. */
   savedCheckpoints?: readonly SavedCheckpoint[]
   /** The files of older events, to be checked byte by byte too. */

@@ -77,7 +77,7 @@ export class Verifier {
     this.#tree = new TreeCheck(reader, faults, size, frontier, (at) => drops.payloads.has(at))
     this.#authority = new Authority(options.verifyMessage, options.trusted ?? {}, faults)
     this.#checkpoints = new CheckpointCheck(reader, options.savedCheckpoints ?? [], faults)
-    this.#anchors = new AnchorCheck(reader, options.chain, faults, this.#warnings)
+    this.#anchors = new AnchorCheck(reader, options, faults, this.#warnings)
     this.#erasures = new ErasureCheck(reader, faults)
   }
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { type ConfirmedAnchor, encodeAnchor, isConfirmed } from '../../src/anchor/anchor.ts'
 import { listAnchors } from '../../src/anchor/anchor-store.ts'
 import { openAnchorer } from '../../src/anchor/anchorer.ts'
+import { ChainError } from '../../src/chain/errors.ts'
 import type { ChainClient } from '../../src/chain/types.ts'
 import { annexKey } from '../../src/ledger/layout.ts'
 import { testKey } from '../chain/support.ts'
@@ -62,6 +63,21 @@ test('a confirmed anchor, with a node, without one, and with one that is away', 
   const away = await verify(directory, { chain: client })
   expect(away).toMatchObject({ ok: true, anchors: 1, unchecked: [notAsked] })
   expect(away.warnings).toEqual([expect.stringMatching(/^the node at http.* could not be asked: /)])
+  const mustAsk = await verify(directory, { chain: client, mustAskChain: true })
+  expect(named(mustAsk)).toEqual([[size - 1, 'anchor_not_asked']])
+  expect(mustAsk.warnings).toEqual([])
+
+  const noNode: ChainClient = {
+    ...client,
+    transaction: async () => undefined,
+    status: async () => {
+      throw new ChainError('bad_answer', 'is it a Coinstack node?')
+    },
+  }
+  expect(await verify(directory, { chain: noNode })).toMatchObject({
+    ok: true,
+    warnings: [expect.stringContaining('is it a Coinstack node?')],
+  })
 
   const { client: stranger } = await startNode()
   const missing = await verify(directory, { chain: stranger })
@@ -113,7 +129,32 @@ test('a tampered anchor', async () => {
     'anchor_header',
   ])
   const tall = annexKey(`anchor/${String(99).padStart(16, '0')}`)
-  expect(await faultsWith(encodeAnchor({ ...anchor, size: 99 }), tall)).toEqual([[98, 'anchor_beyond_log']])
+  expect(await faultsWith(encodeAnchor({ ...anchor, size: 99 }), tall)).toEqual([
+    [98, 'anchor_beyond_log'],
+    [null, 'anchor_count'],
+  ])
   const low = annexKey(`anchor/${String(4).padStart(16, '0')}`)
   expect(await faultsWith(encodeAnchor({ ...anchor, size: 4 }), low)).toContainEqual([3, 'anchor_root'])
+})
+
+test('an anchor that was taken away, or counts that were altered', async () => {
+  const { directory } = await anchored()
+  const faultsAfter = async (act: Parameters<typeof tamper>[1]) => {
+    const copy = await copyOf(directory)
+    await tamper(copy, act)
+    return named(await verify(copy))
+  }
+  const counts = (buried: number) =>
+    Buffer.from(JSON.stringify({ version: 1, buried, buriedSize: 0, watched: [size] }))
+  const state = annexKey('anchors')
+  expect(await faultsAfter((db) => db.del(name))).toEqual([[null, 'anchor_count']])
+  expect(await faultsAfter((db) => db.put(state, counts(1)))).toEqual([[null, 'anchor_count']])
+  expect(await faultsAfter((db) => db.put(state, Buffer.from('{')))).toContainEqual([null, 'anchor_count'])
+  expect(await faultsAfter((db) => db.put(state, counts(0)))).toEqual([])
+})
+
+test('an entry of the annex that nobody writes', async () => {
+  const { directory } = await anchored()
+  await tamper(directory, (db) => db.put(annexKey('anchors2'), Buffer.from('x')))
+  expect(named(await verify(directory))).toEqual([[null, 'entry_unexpected']])
 })
