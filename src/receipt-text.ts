@@ -19,20 +19,23 @@ export function receiptText({ ok, events, stations }: ReceiptVerdict): string {
         `${outcomes[outcome]} ${stationNames[station]}: ${about}: ${detail}`,
     ),
     '',
-    ok ? 'every station that the receipt gives holds' : 'the receipt does not hold',
+    ok
+      ? 'every station that the receipt gives holds'
+      : 'not every station holds: it fails where FAILED stands',
     ...limits(stations),
   ].join('\n')
 }
 
 /** What the verdict rests on, and what it leaves open. */
 export function limits(stations: readonly Station[]): string[] {
-  const isServerKnown = stations.some(
-    ({ station, outcome }) => station === 'server_address' && outcome === 'proved',
-  )
+  const addresses = stations.filter(({ station }) => station === 'server_address')
+  const some = (wanted: Station['outcome']) => addresses.some(({ outcome }) => outcome === wanted)
   return [
-    isServerKnown
-      ? 'all of it rests on the server address that you gave: it must come from elsewhere than this receipt'
-      : 'all of it rests on the server address, which only the receipt names: give --server ADDRESS as you know it from elsewhere',
+    some('failed')
+      ? 'a server of the receipt is none that you gave with --server: it comes from another log, or an address is wrong or missing'
+      : some('proved')
+        ? 'all of it rests on the server address that you gave: it must come from elsewhere than this receipt'
+        : 'all of it rests on the server address, which only the receipt names: give --server ADDRESS as you know it from elsewhere',
     'times of events are the word of the server; that an event was there when a block was mined is proved as far as the block has real work and stands on the chain that others follow',
     'that nothing followed, such as a revocation, is not proved and cannot be',
   ]

@@ -46,8 +46,10 @@ async function positionsOf(reader: StorageReader, token: string): Promise<number
 }
 
 /** @throws ProofFileError malformed, unknown_version */
-export const verifyReceipt = (text: string, known: AuditorKnowledge): Promise<ReceiptVerdict> =>
-  checkReceipt(decodeReceipt(text), trustOf(known))
+export const verifyReceipt = (
+  text: string,
+  known: AuditorKnowledge & { token?: string | undefined },
+): Promise<ReceiptVerdict> => checkReceipt(decodeReceipt(text), { ...trustOf(known), token: known.token })
 
 /** Receipts over HTTP: never side records, and for a client the same answer for others' tokens as for none. */
 export const receiptSource = (reader: StorageReader): ReceiptSource => ({

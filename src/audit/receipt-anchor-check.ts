@@ -118,6 +118,8 @@ export class AnchorStations {
     }
     try {
       const place = await this.#chain.transaction(txid)
+      // Whatever else listens there does not know it either.
+      if (place === undefined) await this.#chain.status()
       const height = place?.blockHash === header.hash ? place.blockHeight : undefined
       if (height === undefined || (await this.#chain.blockHashAt(height)) !== header.hash)
         stations.failed(

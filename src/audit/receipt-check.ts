@@ -7,7 +7,9 @@ import type { ChainClient } from '../chain/types.ts'
 import { decodeRecord, type EventRecord } from '../ledger/record.ts'
 import { administrationText, isAdministration, serverText } from '../oauth/administration.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
-import type { Event, Recorded } from '../oauth/events.ts'
+import { type Event, hashesOf, type Recorded } from '../oauth/events.ts'
+import { claimedHashOf, isJwtText } from '../oauth/jwt.ts'
+import { hashToken } from '../oauth/token-format.ts'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../tree/checkpoint.ts'
 import { ed25519PublicKey } from '../tree/ed25519.ts'
 import { leafHash, sameHash } from '../tree/hash.ts'
@@ -25,6 +27,8 @@ export interface ReceiptCheckOptions {
   trusted?: Trusted
   /** A node to ask whether the blocks are on its best chain. */
   chain?: ChainClient
+  /** The token that the receipt is to be about. */
+  token?: string | undefined
 }
 
 export interface ReceiptVerdict {
@@ -61,6 +65,9 @@ export async function checkReceipt(receipt: Receipt, options: ReceiptCheckOption
   const check = new ReceiptCheck(options)
   const events = receipt.events.map((proven, i) => check.read(proven, `event ${i + 1}`))
   const servers = receipt.servers.map((proven, i) => check.read(proven, `server ${i + 1}`))
+  check.order(events)
+  check.order(servers)
+  if (options.token !== undefined) check.token(events, options.token)
   for (const server of servers) check.bind(server)
   check.identify()
   for (const tree of check.trees.values()) check.signature(tree)
@@ -116,6 +123,33 @@ class ReceiptCheck {
       commitment: record?.commitment,
       note,
     }
+  }
+
+  /** Each once and in the order of the log: the last server before an act says who the administrator was. */
+  order(list: readonly Read[]): void {
+    let last = -1
+    for (const { about, recorded } of list) {
+      if (!recorded) continue
+      if (recorded.position <= last)
+        this.stations.failed('record', about, `it stands behind that of position ${last}`)
+      last = recorded.position
+    }
+  }
+
+  token(events: readonly Read[], token: string): void {
+    const isJwt = isJwtText(token)
+    const hash = isJwt ? claimedHashOf(token) : hashToken(token)
+    const found = events.find(
+      ({ recorded }) => recorded && hash !== undefined && hashesOf(recorded.event).includes(hash),
+    )
+    if (!found) this.stations.failed('token', 'the token that you gave', 'no event holds its hash')
+    else if (isJwt)
+      this.stations.proved(
+        'token',
+        found.about,
+        'it holds the hash of the jti; who signed the JWT is not checked',
+      )
+    else this.stations.proved('token', found.about, 'it holds the hash of the token that you gave')
   }
 
   /** A `server.opened` and the key it binds. */

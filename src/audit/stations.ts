@@ -4,6 +4,7 @@ import { printable } from './fault.ts'
 /** Every station, in the order of the way. Stations are only ever added. */
 export const stationNames = {
   record: 'record',
+  token: 'token',
   side_record: 'side record',
   inclusion: 'inclusion in the tree',
   checkpoint_signature: 'signature of the checkpoint',

@@ -1,6 +1,14 @@
 /** JWTs of this server: verification (RFC 7515, RFC 8725), JWT access tokens (RFC 9068) and ID tokens. */
 import { hash } from 'node:crypto'
-import { type CryptoKey, compactVerify, errors, importJWK, type JWTPayload } from 'jose'
+import {
+  type CryptoKey,
+  compactVerify,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  importJWK,
+  type JWTPayload,
+} from 'jose'
 import type { Client } from './client.ts'
 import type { SigningAlgorithm } from './client-metadata.ts'
 import type { IssuedTokens } from './grants/token-answer.ts'
@@ -76,6 +84,15 @@ export function hashOfAccessToken({
   return typ === accessTokenType && typeof jti === 'string' && isToken('jwtId', jti)
     ? hashToken(jti)
     : undefined
+}
+
+/** The same of a JWT whose signature nobody has checked. */
+export function claimedHashOf(jwt: string): string | undefined {
+  try {
+    return hashOfAccessToken({ typ: decodeProtectedHeader(jwt).typ, payload: decodeJwt(jwt) })
+  } catch {
+    return undefined
+  }
 }
 
 /** `auth_time`, `acr` and `amr` (RFC 9068 section 2.2.1, OpenID Connect Core section 2). */

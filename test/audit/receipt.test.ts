@@ -94,6 +94,36 @@ describe('a receipt', () => {
     expect(outcomes(verdict)).toContain('proved checkpoint_signature checkpoint of 13 events')
   })
 
+  test('in the order of the log, each event once', async () => {
+    const { events, servers, ...rest } = await receipt([9, 3])
+    expect(failed(await check({ ...rest, servers, events: events.toReversed() }))).toEqual(['record'])
+    expect(failed(await check({ ...rest, servers, events: [...events, events[1]!] }))).toEqual(['record'])
+    expect(failed(await check({ ...rest, events, servers: [servers[0]!, servers[0]!] }))).toEqual(['record'])
+  })
+
+  test('of the token that is held beside it', async () => {
+    const it = await receipt([7])
+    expect(outcomes(await check(it, { token: token('at', 'one') }))).toContain(
+      'proved token event 1 (position 7)',
+    )
+    expect(failed(await check(it, { token: token('at', 'two') }))).toEqual(['token'])
+  })
+
+  test('a node that is none', async () => {
+    const chain = {
+      endpoint: 'http://localhost',
+      transaction: async () => undefined,
+      status: async () => {
+        throw new Error('is it a Coinstack node?')
+      },
+    } as unknown as ChainClient
+    const { stations } = await check(await receipt([1]), { chain })
+    expect(stations.findLast(({ outcome }) => outcome === 'failed')).toMatchObject({
+      station: 'block_on_chain',
+      detail: 'the node could not be asked: is it a Coinstack node?',
+    })
+  })
+
   test('holds personal data only where disclosed', async () => {
     const [shut] = (await receipt([3])).events
     const [open] = (await receipt([3], { disclose: true })).events

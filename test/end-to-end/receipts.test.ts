@@ -65,6 +65,28 @@ describe('receipts', () => {
     ])
   })
 
+  it('says whether it is about the token that is held beside it', async () => {
+    const right = await verify(file, '--token', token, '--administrator', app.administrator.key.address)
+    expect(right).toMatchObject({
+      code: 0,
+      stderr: '--administrator was not needed: no event of the receipt is an act of administration\n',
+    })
+    expect(right.stdout).toMatch(/^proved +token: event 1 /m)
+    const { access_token: fresh } = await issueToken(app.issuer, own)
+    const wrong = await verify(file, '--token', fresh)
+    expect(wrong.stdout).toMatch(/^FAILED +token: .*: no event holds its hash$/m)
+    expect(wrong.code).toBe(1)
+    expect((await verify('-', '--token', '-')).stderr).toMatch(/^standard input cannot hold both/)
+  })
+
+  it('of a server that is not the one that was named: says so, and not that none was', async () => {
+    const { code, stdout } = await verify(file, '--server', app.administrator.key.address)
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^not every station holds: it fails where FAILED stands$/m)
+    expect(stdout).toMatch(/^a server of the receipt is none that you gave with --server: /m)
+    expect(stdout).not.toContain('give --server')
+  })
+
   it('of another client’s token, of no token, without a secret: nothing, in the same words', async () => {
     const theirs = await askFor(token, other)
     expect(theirs.status).toBe(404)

@@ -89,6 +89,9 @@ def check_receipt(receipt, known):
     events = [prove(item) for item in receipt['events']]
     check(events, 'receipt has an event')
     records = [prove(item)[0] for item in receipt['servers']]
+    for listed in [record for record, _ in events], records:
+        positions = [record['position'] for record in listed]
+        check(positions == sorted(set(positions)), 'records stand in the order of the log')
     servers = [{**read_server(record), 'position': record['position']} for record in records]
     same = lambda one, other: all(one[name] == other[name] for name in ('origin', 'key', 'administrator'))
     trusted = [server for server in servers if known in (None, server['address'])]
