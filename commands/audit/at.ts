@@ -18,7 +18,8 @@ The answer comes from an index by time, and from the events that it does not kno
   static override args = {
     time: Args.string({
       required: true,
-      description: 'ISO 8601 with a time zone, or milliseconds since 1970',
+      description:
+        'ISO 8601 with a time zone (a date alone is its first moment in UTC), or milliseconds since 1970',
     }),
   }
   static override flags = {
@@ -49,6 +50,9 @@ The answer comes from an index by time, and from the events that it does not kno
   }
 }
 
+/** Names are shown whole, since the next question is asked with them: a stream is the longest of them. */
+const longestName = 255
+
 const time = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000', '')
 
 function textOf({ at, events, access, sessions }: AccessAnswer): string {
@@ -74,6 +78,6 @@ function textOf({ at, events, access, sessions }: AccessAnswer): string {
   ]
   const heading = `${at}, after ${events} event${events === 1 ? '' : 's'}:`
   if (rows.length === 0) return `${heading} nobody`
-  const table = listTable(['KIND', 'USER', 'CLIENT', 'SCOPES', 'SINCE', 'UNTIL', 'STREAM'], rows)
+  const table = listTable(['KIND', 'USER', 'CLIENT', 'SCOPES', 'SINCE', 'UNTIL', 'STREAM'], rows, longestName)
   return `${heading}\n${table}`
 }

@@ -21,7 +21,9 @@ Names and claims of users and addresses of their browsers are shown with --discl
   static override flags = {
     ...profileFlag,
     user: Flags.string({ description: 'user name' }),
-    subject: Flags.string({ description: 'pseudonym of a user: all that is left of one who was erased' }),
+    subject: Flags.string({
+      description: 'pseudonym of a user, as of one who was removed: all that is left of one who was erased',
+    }),
     client: Flags.string({ description: 'client id' }),
     grant: Flags.string({ description: 'id of a grant: its code, tokens, rotations and end' }),
     session: Flags.string({

@@ -17,7 +17,8 @@ export default class AuditReplay extends OperatorCommand {
     ...profileFlag,
     from: Flags.integer({ min: 0, description: 'first position' }),
     until: Flags.string({
-      description: 'last moment: ISO 8601 with a time zone, or milliseconds since 1970',
+      description:
+        'last moment: ISO 8601 with a time zone (a date alone is its first moment in UTC), or milliseconds since 1970',
     }),
     disclose: Flags.boolean({ description: 'show what names a person' }),
     json: Flags.boolean({ description: 'JSON lines, which is what it prints anyway' }),

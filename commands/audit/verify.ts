@@ -18,7 +18,7 @@ export default class AuditVerify extends OperatorCommand {
   static override description =
     `Recomputes every leaf, the tree, every checkpoint and every signature, and asks the node for every anchor; where the server is stopped, it also compares the read models with a fresh fold of the events. A running server only sends its bytes: the work is done here.
 
-Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
+Exit code 0 when nothing is missing and nothing altered, 1 otherwise. Where the server's own node cannot be asked a warning says so; that one named with --node cannot be is a fault.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> --json',
     '<%= config.bin %> <%= command.id %> --from checkpoint-of-last-year',
@@ -64,6 +64,7 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise.`
         },
         chain:
           endpoint === undefined ? undefined : nodeClient({ endpoint, timeoutMs, environment: process.env }),
+        mustAskChain: flags.node !== undefined,
         saved,
         paths,
         onProgress: eventProgress(progress, () => this.now()),

@@ -73,7 +73,7 @@ export async function accessAt(reader: StorageReader, question: AccessQuestion):
   const past = new Past(reader, events, atMs)
   const grantsOnly = client !== undefined || scope !== undefined
   const found: Found = { access: [], sessions: [] }
-  const { endedBeforeSeconds } = await retentionOf(reader, 'payloads')
+  const dropped = await retentionOf(reader, 'payloads')
   const seen = new Set<string>()
   for await (const streams of inGroups(
     streamsAt(reader, { atMs, events, subject, client, grantsOnly, wholeLog }),
@@ -93,7 +93,7 @@ export async function accessAt(reader: StorageReader, question: AccessQuestion):
     at: new Date(atMs).toISOString(),
     events,
     // What was dropped had been over by that time, so of later moments nothing is missing.
-    isComplete: atMs >= endedBeforeSeconds * 1000,
+    isComplete: dropped.count === 0 || atMs >= dropped.endedBeforeSeconds * 1000,
     access: inOrder(found.access),
     sessions: inOrder(found.sessions),
   }

@@ -26,9 +26,13 @@ export function barTable(rows: readonly Row[]): string {
   return drawn(rows, '|', 0, 'center')
 }
 
-/** Columns with two spaces between them, under a heading. Values over 20 characters end in `...`. */
-export function listTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map((value) => shorten(visible(value))))
+/** Columns with two spaces between them, under a heading. Values over `longest` characters end in `...`. */
+export function listTable(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  longest?: number,
+): string {
+  const cells = rows.map((row) => row.map((value) => shorten(visible(value), longest)))
   return drawn([headings, ...cells], '  ', 0, 'left')
 }
 

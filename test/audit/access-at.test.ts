@@ -68,6 +68,10 @@ describe('the sample ledger', () => {
     expect((await held(seconds, question)).sort()).toEqual([...expected].sort())
   })
 
+  test('nothing was dropped: complete at any moment, before 1970 too', async () => {
+    expect(await accessAt(storage, { atMs: -1 })).toMatchObject({ events: 0, isComplete: true, access: [] })
+  })
+
   test('the events until a moment', async () => {
     expect(await eventsUntil(storage, at(0))).toBe(0)
     expect(await eventsUntil(storage, at(1))).toBe(1)
