@@ -15,6 +15,7 @@ import { bundleText } from '../../src/bundles.ts'
 import { deleteAnnex } from '../../src/ledger/annex.ts'
 import { eventKey, sideKey, streamKey } from '../../src/ledger/layout.ts'
 import { decodeRecord, encodeRecord } from '../../src/ledger/record.ts'
+import type { Range } from '../../src/ledger/storage.ts'
 import { encodeEvent } from '../../src/oauth/event-codec.ts'
 import { streamOf } from '../../src/oauth/events.ts'
 import { payloadsDropped } from '../../src/oauth/retention.ts'
@@ -22,7 +23,7 @@ import { hashToken } from '../../src/oauth/token-format.ts'
 import { leafHash } from '../../src/tree/hash.ts'
 import { type Alterations, altered, atFrame, framesOf, manifestOf } from '../support/altered-bundle.ts'
 import { liveAnchored } from '../support/anchored-ledger.ts'
-import { anchor, daySeconds, drop, inside, sign, withDrop } from '../support/dropped-ledger.ts'
+import { anchor, daySeconds, drop, dropIn, inside, sign, withDrop } from '../support/dropped-ledger.ts'
 import {
   administrator,
   copyOf,
@@ -225,6 +226,32 @@ test('what says so is not anchored yet: no bundle, and why', async () => {
   expect((await readdir(folder)).filter((name) => name.includes('.new-'))).toEqual([])
   expect(await check(await bundle(directory, 0, 20, { unanchored: true }))).toMatchObject({ dropped: 15 })
   expect(await check(await bundle(directory, 0, 12))).toMatchObject({ ok: true, dropped: 7 })
+})
+
+test('what a running server drops meanwhile is in the bundle as it was, or dropped', async () => {
+  const directory = await copyOf(once)
+  await inside(directory, async (storage) => {
+    let isOver = false
+    const reader = Object.create(storage, {
+      entries: {
+        async *value(range: Range) {
+          yield* storage.entries(range)
+          const isOfRecords = range.gte.equals(eventKey(0)) && !isOver
+          if (!isOfRecords) return
+          isOver = true
+          expect(await dropIn(storage)).toMatchObject({ payloads: 22 })
+        },
+      },
+    })
+    const target = join(folder, 'meanwhile')
+    expect(
+      await exportBundle(reader, target, { from: 0, to: 20, verifyMessage, disclose: true }),
+    ).toMatchObject({
+      dropped: 7,
+    })
+    expect(isOver).toBe(true)
+    expect(await check(target)).toMatchObject({ ok: true, events: 14, dropped: 7 })
+  })
 })
 
 describe('a ledger that dropped what it may not gives no bundle', () => {

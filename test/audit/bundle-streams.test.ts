@@ -143,3 +143,14 @@ test('registrations by an invitation from before the range, or whose states are 
   // What has not stood yet is a fault, whatever was before.
   expect(found([use, enrol('self', 7)], 9).faults).toEqual([[10, 'enrolment_terms']])
 })
+
+test('a reference may lead to a dropped stream, of a kind that may be dropped', () => {
+  const without: typeof begun = [...begun.slice(0, 3), [grant, 0, codeIssued]]
+  const gone = streamOf.session('browser')
+  const options = { droppedAt: (stream: string) => (stream === gone ? 9 : undefined) }
+  expect(found(without, 0).faults).toEqual([[3, 'protocol']])
+  expect(found(without, 0, options).faults).toEqual([])
+  const lying = { droppedAt: () => 9 }
+  const toNobody: Event = { ...codeIssued, clientId: 'nobody' }
+  expect(found([...begun.slice(0, 3), [grant, 0, toNobody]], 0, lying).faults).toEqual([[3, 'protocol']])
+})

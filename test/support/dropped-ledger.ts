@@ -39,18 +39,23 @@ export const verifyInside = (directory: string, rows = true): Promise<Verificati
   )
 
 /** Drops what the policy lets go at that time; where nothing is said, all payloads that may go. */
-export const drop = (
-  directory: string,
+export async function dropIn(
+  storage: SegmentedStorage,
   nowMs = laterMs,
   { payloadsSeconds = daySeconds, sideRecordsSeconds = 0 }: Partial<RetentionPolicy> = {},
-): Promise<Retained> =>
-  inside(directory, async (storage) => {
-    const ledger = new Ledger<Event>(storage, codec, projectRows)
-    const sealer = new Sealer({ ledger, storage, coldRows, segmentEvents: 10 })
-    const context = { ledger, models: new ReadModels(ledger, 100), now: () => nowMs }
-    await sealer.run(nowMs)
-    return new Retainer({ context, storage, sealer }).run({ payloadsSeconds, sideRecordsSeconds })
-  })
+): Promise<Retained> {
+  const ledger = new Ledger<Event>(storage, codec, projectRows)
+  const sealer = new Sealer({ ledger, storage, coldRows, segmentEvents: 10 })
+  const context = { ledger, models: new ReadModels(ledger, 100), now: () => nowMs }
+  await sealer.run(nowMs)
+  return new Retainer({ context, storage, sealer }).run({ payloadsSeconds, sideRecordsSeconds })
+}
+
+export const drop = (
+  directory: string,
+  nowMs?: number,
+  policy?: Partial<RetentionPolicy>,
+): Promise<Retained> => inside(directory, (storage) => dropIn(storage, nowMs, policy))
 
 /** A ledger to which an event of retention is added by hand, with whatever else its batch does. */
 export async function withDrop(
