@@ -276,10 +276,12 @@ describe('a ledger that dropped what it may not gives no bundle', () => {
       for (const position of positions) batch.del(eventKey(position))
     })
     await sign(copy)
-    await expect(bundle(copy, 0, 12, { unanchored: true })).rejects.toMatchObject({
-      code: 'damaged',
-      message: why,
-    })
+    // The last position that went lies in the range, or behind it.
+    for (const to of [12, 9])
+      await expect(bundle(copy, 0, to, { unanchored: true })).rejects.toMatchObject({
+        code: 'damaged',
+        message: expect.stringMatching(why),
+      })
   })
 
   test('a record that somebody removed by hand, alone or beside others that were dropped', async () => {
