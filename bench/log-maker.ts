@@ -17,6 +17,7 @@ import { type BenchHome, client, clientRegistration, userRegistration } from './
 
 const defaultDays = 30
 const daySeconds = 86_400
+const sessionSeconds = 1800
 const clientCount = 100
 const userCount = 200
 /** Appends that wait at a time: more than a server ever has, since only the log is wanted here. */
@@ -126,7 +127,10 @@ interface RotatedGrant {
   version: number
 }
 
-/** What happens, in turn: of ten events four are tokens of clients for themselves, six are of a sign-on. */
+/**
+ * What happens, in turn: of eleven events four are tokens of clients for themselves, six are of a sign-on, and one ends
+ * its session when its time is over, as a server does.
+ */
 class Life {
   /** Appended, or on their way. */
   events = 0
@@ -137,6 +141,8 @@ class Life {
   readonly #options: LifeOptions
   readonly #issued: string[] = []
   readonly #rotated: Promise<RotatedGrant>[] = []
+  /** Those that began first, first. */
+  readonly #sessions: { stream: string; expiresAtSeconds: number }[] = []
   #turn = 0
 
   constructor(
@@ -158,6 +164,7 @@ class Life {
   }
 
   async next(nowMs: number): Promise<void> {
+    await this.#expireSessions(nowMs)
     const turn = this.#turn++
     const { rotating } = this.#options
     if (rotating !== undefined) await this.#rotateOneOf(rotating, nowMs, turn)
@@ -192,17 +199,19 @@ class Life {
     const subject = this.#users[turn % this.#users.length]!
     const clientId = this.#clients[Math.floor(turn / this.#users.length) % this.#clients.length]!
     const session = secrets.identifier()
+    const expiresAtSeconds = seconds + sessionSeconds
     const stream = streamOf.grant(secrets.identifier())
     await this.#append(streamOf.session(session), 0, nowMs, {
       type: 'session.started',
       subject,
       cookieHash: secrets.create('session').hash,
-      expiresAtSeconds: seconds + 1800,
+      expiresAtSeconds,
       side: {
         address: '2001:db8::1234',
         userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101',
       },
     })
+    this.#sessions.push({ stream: streamOf.session(session), expiresAtSeconds })
     await this.#append(stream, 0, nowMs, {
       type: 'code.issued',
       codeHash: secrets.create('code').hash,
@@ -233,6 +242,14 @@ class Life {
     for (const version of [3, 4])
       await this.#append(stream, version, nowMs, { type: 'token.refreshed', ...this.#tokens(nowMs) })
     return stream
+  }
+
+  async #expireSessions(nowMs: number): Promise<void> {
+    while (this.#sessions[0] && nowMs >= this.#sessions[0].expiresAtSeconds * 1000) {
+      const { stream } = this.#sessions.shift()!
+      this.events++
+      await this.#append(stream, 1, nowMs, { type: 'session.ended', reason: 'expired' })
+    }
   }
 
   /** There are more grants than appenders, so none is rotated twice at a time. */

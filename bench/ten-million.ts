@@ -4,9 +4,12 @@
  */
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { connectTo } from '../src/admin/connection.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Connection, connectTo } from '../src/admin/connection.ts'
 import { historyOf } from '../src/audit/history.ts'
 import { homePaths } from '../src/config/home.ts'
+import { annexKey, decodePosition } from '../src/ledger/layout.ts'
+import { lifetimesPlace } from '../src/projections/lifetimes.ts'
 import { makeReceipt } from '../src/receipts.ts'
 import type { Progress } from '../src/terminal/progress.ts'
 import { listTable } from '../src/terminal/tables.ts'
@@ -23,6 +26,7 @@ const smallEvents = 5000
 const roundCount = 5
 const openings = 3
 const questions = 50
+const lookMs = 1000
 
 interface Place {
   folder: string
@@ -36,7 +40,15 @@ export interface GrowthReport {
   bytesPerEvent: number
   openMs: { full: number; small: number }
   /** Files that are mapped (LevelDB reads its tables so) count as resident, though the system may take them back. */
-  rssMb: { opened: number; atEnd: number; small: number; atEndAnonymous: number; smallAnonymous: number }
+  rssMb: {
+    opened: number
+    /** The most while the server wrote the index by time, which the log is made without. */
+    indexing: number
+    atEnd: number
+    small: number
+    atEndAnonymous: number
+    smallAnonymous: number
+  }
   /** Requests a second on the full log divided by those on the small one, median of the rounds. */
   ratios: { issuing: number; introspection: number }
   historyMs: { median: number; most: number }
@@ -63,6 +75,8 @@ export async function benchGrowth(
   const servers = { small: await start(small, pinning), full: await start(full, pinning) }
   await firstAnswer(servers.full, full)
   const opened = residentMb(servers.full.pid)
+  const indexing = await untilIndexed(servers.full, full, progress)
+  await untilIndexed(servers.small, small, progress)
   const audit = await askAudit(full, progress)
   const ratios = await compareRates(servers, { small, full }, seconds, pinning, progress)
   return {
@@ -72,6 +86,7 @@ export async function benchGrowth(
     openMs: { full: Math.round(median(openMs.full)), small: Math.round(median(openMs.small)) },
     rssMb: {
       opened,
+      indexing,
       atEnd: residentMb(servers.full.pid),
       small: residentMb(servers.small.pid),
       atEndAnonymous: residentMb(servers.full.pid, 'RssAnon'),
@@ -129,6 +144,21 @@ async function firstAnswer(server: RunningProcess, { log }: Place): Promise<void
   ])
 }
 
+/** @returns MB that were resident at most until the index by time was written */
+async function untilIndexed(server: RunningProcess, place: Place, progress: Progress): Promise<number> {
+  const connection = await connected(place)
+  const { position: end } = await connection.operations.status({})
+  for (let mostMb = residentMb(server.pid); ; await sleep(lookMs)) {
+    const stored = await connection.reader.get(annexKey(lifetimesPlace))
+    const done = stored ? decodePosition(stored) : 0
+    mostMb = Math.max(mostMb, residentMb(server.pid))
+    progress.update(`index by time: ${done} of ${end} events`)
+    if (done < end) continue
+    await connection.close()
+    return mostMb
+  }
+}
+
 async function compareRates(
   servers: { small: RunningProcess; full: RunningProcess },
   places: { small: Place; full: Place },
@@ -160,11 +190,11 @@ async function compareRates(
 
 /** What the commands of the audit ask of a running server, without the start of their own process. */
 async function askAudit(
-  { folder, log }: Place,
+  place: Place,
   progress: Progress,
 ): Promise<Pick<GrowthReport, 'historyMs' | 'receiptMs'>> {
-  const connection = await connectTo(homePaths(folder).controlSocket)
-  if (!connection) throw new Error('the server does not answer on its control socket')
+  const connection = await connected(place)
+  const { log } = place
   const historyMs: number[] = []
   const receiptMs: number[] = []
   const step = Math.max(Math.floor(log.tokens.length / questions), 1)
@@ -183,6 +213,12 @@ async function askAudit(
   await connection.close()
   const summary = (all: readonly number[]) => ({ median: median(all), most: Math.max(...all) })
   return { historyMs: summary(historyMs), receiptMs: summary(receiptMs) }
+}
+
+async function connected({ folder }: Place): Promise<Connection> {
+  const connection = await connectTo(homePaths(folder).controlSocket)
+  if (!connection) throw new Error('the server does not answer on its control socket')
+  return connection
 }
 
 async function milliseconds(run: () => Promise<unknown>): Promise<number> {
@@ -208,6 +244,7 @@ export function growthTable(report: GrowthReport): string {
     ['disk, an event', `${report.bytesPerEvent} bytes`, ''],
     ['open to first answer', `${openMs.full} ms`, `${openMs.small} ms`],
     ['resident memory once open', `${rssMb.opened} MB`, ''],
+    ['most while indexing', `${rssMb.indexing} MB`, ''],
     ['resident memory at the end', `${rssMb.atEnd} MB`, `${rssMb.small} MB`],
     ['its own, without mapped files', `${rssMb.atEndAnonymous} MB`, `${rssMb.smallAnonymous} MB`],
     ['issuing', ratios.issuing.toFixed(2), '1'],
