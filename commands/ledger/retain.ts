@@ -11,7 +11,7 @@ const progressEveryMs = 500
 export default class LedgerRetain extends OperatorCommand {
   static override summary = 'drop what the retention policy does not keep'
   static override description =
-    `Applies signon.ledger.keep-side-records and signon.ledger.keep-payloads now: side records (addresses and browsers of logins), or all of the records, of grants, sessions, used assertions and pushed requests that have been over for longer than the policy says. A server does this by itself, once a day or as often as the age says.
+    `Applies signon.ledger.keep-side-records and signon.ledger.keep-payloads now: side records (addresses and browsers of logins), or all of the records, of grants, sessions, used assertions, pushed requests and failed logins that have been over for longer than the policy says. A server does this by itself, once a day or as often as the age says.
 
 What was dropped cannot be brought back. An event says which positions went; their leaf hashes, the tree, checkpoints, anchors and all proofs made before stay. Try it with --dry-run first.`
   static override examples = [

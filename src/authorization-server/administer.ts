@@ -6,6 +6,7 @@ import { isWellFormedAdministration } from '../oauth/administration-shape.ts'
 import { usesSecret } from '../oauth/client.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Event, type Recorded, streamOf } from '../oauth/events.ts'
+import { type FailedAttempts, liftingFault } from '../oauth/failed-attempts.ts'
 import type { User } from '../oauth/user.ts'
 import { kindOfStream, stateRowKey, usernameRowKey } from '../projections/rows.ts'
 import type { States, StreamKind } from '../projections/state-codec.ts'
@@ -114,7 +115,7 @@ export async function administer(
     throw new AdministrationError('malformed', 'a rotation is ordered together with its token')
   const { ledger, models, now } = context
   const present = models.load(kindOfStream(stream), stream)
-  assertPossible(event, present.state)
+  assertPossible(event, present.state, now())
   // The signature holds for one version: a race that is lost here cannot be won by trying again.
   if (present.version !== version)
     throw new AdministrationError(
@@ -154,7 +155,7 @@ function assertKeptHere({ repository }: User): void {
     throw new AdministrationError('malformed', `the user is kept in the repository ${repository}`)
 }
 
-function assertPossible(event: Event, state: States[StreamKind] | undefined): void {
+function assertPossible(event: Event, state: States[StreamKind] | undefined, nowMs: number): void {
   const isThere = state !== undefined && !('removed' in state && state.removed)
   switch (event.type) {
     case 'client.registered':
@@ -198,6 +199,8 @@ function assertPossible(event: Event, state: States[StreamKind] | undefined): vo
       return
     case 'login.unlocked':
       if (!state) throw new AdministrationError('not_found', 'There is no lock.')
+      if (liftingFault(state as FailedAttempts, event.signedAtSeconds, nowMs))
+        throw new AdministrationError('stale', 'signed too long ago, or by a clock that is ahead')
       return
     default:
       if (!isThere || ('ended' in state && state.ended))

@@ -51,11 +51,14 @@ export class Retainer {
   async run(policy: RetentionPolicy, options: RetainOptions = {}): Promise<Retained> {
     const retained: Retained = { payloads: 0, streams: 0, sideRecords: 0, bytes: 0 }
     const ages = { payloads: policy.payloadsSeconds, side_records: policy.sideRecordsSeconds }
+    // Where nothing goes, the second pass finds the side records that the first one has counted.
+    const isSeenTwice = ages.side_records > 0 && ages.side_records <= ages.payloads
+    const leavesSides = options.isDry === true && isSeenTwice
     const tell = (progress: RetentionProgress) => {
       this.#progress = progress
     }
     await this.#options.sealer.exclusively(async (breathe) => {
-      const shared = { ...options, retained, breathe, tell }
+      const shared = { ...options, leavesSides, retained, breathe, tell }
       for (const kind of kinds)
         if (ages[kind] > 0) await new RetentionPass(this.#options, shared, kind, ages[kind]).run()
       if (!options.isDry) await this.#forget(breathe)

@@ -13,6 +13,7 @@ import {
   laterKey,
   ownRange,
 } from '../ledger/layout.ts'
+import type { ConcernedStream } from '../ledger/ledger.ts'
 import type { Sealer } from '../ledger/segments/sealer.ts'
 import type { SegmentedBatch, SegmentedStorage } from '../ledger/segments/segmented-storage.ts'
 import { streamOf } from '../oauth/events.ts'
@@ -20,6 +21,8 @@ import { payloadsDropped, type RetentionKind, sideRecordsDropped } from '../oaut
 import { lifetimesPlace } from '../projections/lifetimes.ts'
 import {
   type Dropped,
+  type DroppedStream,
+  loneSidesOf,
   lookAgainAt,
   payloadsOf,
   readBeginnings,
@@ -77,6 +80,8 @@ const nothing = Buffer.alloc(0)
 
 /** A run of the policy: what its passes, one for each kind, have in common. */
 interface RetentionRun extends RetainOptions {
+  /** Side records that would go with payloads are not counted with them. */
+  leavesSides: boolean
   /** What has gone so far, in all passes. */
   retained: Retained
   /** Lets requests run between two steps. */
@@ -125,8 +130,14 @@ export class RetentionPass {
     for (let from = isDry || !cursor ? 0 : decodePosition(cursor); from < total; ) {
       this.#shared.tell({ looked: from, total })
       const to = Math.min(from + this.#eventsAtOnce, total)
-      const { streams, end, isLast } = await readBeginnings(this.#storage, from, to, this.#beforeMs - lagMs)
+      const beginnings = await readBeginnings(this.#storage, this.#kind, from, to, this.#beforeMs - lagMs)
+      const { streams, loneSides, end, isLast } = beginnings
       const notes = await this.#settle(streams)
+      const lone = loneSidesOf(this.#storage, loneSides)
+      if (lone) {
+        await this.#write([lone])
+        this.#count([lone])
+      }
       if (!isDry && end > from) {
         await this.#note([], notes)
         const batch = this.#storage.hot.batch()
@@ -162,7 +173,7 @@ export class RetentionPass {
   /** @returns when to look again at those that stay */
   async #settle(streams: readonly StoredStream[]): Promise<Buffer[]> {
     const notes: Buffer[] = []
-    let ready: Dropped[] = []
+    let ready: DroppedStream[] = []
     let positions = 0
     for (const [i, stored] of streams.entries()) {
       const dropped = await this.#look(stored, notes)
@@ -181,7 +192,7 @@ export class RetentionPass {
   }
 
   /** @returns what may go, if anything */
-  async #look(stored: StoredStream, notes: Buffer[]): Promise<Dropped | undefined> {
+  async #look(stored: StoredStream, notes: Buffer[]): Promise<DroppedStream | undefined> {
     const isWanted = this.#kind === 'payloads' || stored.committed.length > 0
     if (!isWanted) return undefined
     let againMs = await lookAgainAt(this.#storage, stored, this.#kind, this.#beforeMs)
@@ -191,7 +202,8 @@ export class RetentionPass {
       notes.push(laterKey(againMs, stored.stream, this.#kind))
       return undefined
     }
-    return this.#kind === 'payloads' ? payloadsOf(this.#storage, stored) : sidesOf(this.#storage, stored)
+    if (this.#kind === 'side_records') return sidesOf(this.#storage, stored)
+    return payloadsOf(this.#storage, this.#shared.leavesSides ? { ...stored, committed: [] } : stored)
   }
 
   /** Whether all of its events are in segments, and whoever follows the log has seen them. */
@@ -213,7 +225,7 @@ export class RetentionPass {
       })
   }
 
-  async #drop(ready: Dropped[], notes: Buffer[]): Promise<void> {
+  async #drop(ready: DroppedStream[], notes: Buffer[]): Promise<void> {
     let left = ready
     for (let attempt = 0; left.length > 0; attempt++) {
       if (await this.#append(left)) {
@@ -222,7 +234,7 @@ export class RetentionPass {
       }
       // Somebody appended to one of the streams: what is over now is decided anew.
       await this.#context.ledger.settled()
-      const again: Dropped[] = []
+      const again: DroppedStream[] = []
       for (const { stream } of left) {
         const stored = await readStored(this.#storage, stream)
         const dropped = stored && attempt < mostAttempts && (await this.#look(stored, notes))
@@ -245,43 +257,48 @@ export class RetentionPass {
   }
 
   /** @returns false where one of the streams is not any more as it was looked at */
-  async #append(dropped: readonly Dropped[]): Promise<boolean> {
-    if (this.#shared.isDry) return true
+  async #append(dropped: readonly DroppedStream[]): Promise<boolean> {
+    try {
+      await this.#write(dropped, dropped)
+    } catch (error) {
+      if ((error as LedgerError).code === 'conflict') return false
+      throw error
+    }
+    return true
+  }
+
+  /** @param others streams that must be as they were looked at */
+  async #write(dropped: readonly Dropped[], others: readonly ConcernedStream[] = []): Promise<void> {
+    if (this.#shared.isDry) return
     const { ledger, models, now } = this.#context
     const isWhole = this.#kind === 'payloads'
     const positions = dropped.flatMap((it) => it.positions).sort((a, b) => a - b)
-    const streams = dropped.map(({ stream }) => stream)
+    const streams = others.map(({ stream }) => stream)
     const event = isWhole
       ? payloadsDropped(positions, streams, this.#ageSeconds)
       : sideRecordsDropped(positions, this.#ageSeconds)
     const own = streamOf.retention(this.#kind)
     const before = models.load('retention', own)
     const note = droppingPrefix + this.#kind
-    try {
-      await ledger.append(own, before.version, [event], now(), {
-        before,
-        others: dropped,
-        // All from this event on; one that is there already stands for more.
-        ...(!this.#storage.get(annexKey(note)) && { annex: { [note]: encodePosition(ledger.size) } }),
-        also: (batch) => {
-          for (const { keys, sideKeys, state } of dropped) {
-            for (const key of keys) (batch as SegmentedBatch).drop(key)
-            for (const key of sideKeys) batch.del(key)
-            // A segment may hold the former one, with what the side record said.
-            if (state) (batch as SegmentedBatch).drop(state[0])
-            if (state) (batch as SegmentedBatch).hot.put(...state)
-          }
-        },
-      })
-    } catch (error) {
-      if ((error as LedgerError).code === 'conflict') return false
-      throw error
-    }
+    await ledger.append(own, before.version, [event], now(), {
+      before,
+      others,
+      // All from this event on; one that is there already stands for more.
+      ...(!this.#storage.get(annexKey(note)) && { annex: { [note]: encodePosition(ledger.size) } }),
+      also: (batch) => {
+        for (const { keys, sideKeys, state } of dropped) {
+          for (const key of keys) (batch as SegmentedBatch).drop(key)
+          for (const key of sideKeys) batch.del(key)
+          // A segment may hold the former one, with what the side record said.
+          if (state) (batch as SegmentedBatch).drop(state[0])
+          if (state) (batch as SegmentedBatch).hot.put(...state)
+        }
+      },
+    })
     models.forget(
       streams,
       dropped.flatMap(({ hashes }) => hashes),
     )
-    return true
   }
 
   async #note(followed: readonly Buffer[], notes: readonly Buffer[]): Promise<void> {

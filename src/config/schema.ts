@@ -321,14 +321,14 @@ export const settingsTable = {
     type: wholeNumber(0, tenYearsSeconds),
     unit: 'seconds',
     default: '0',
-    text: 'How long side records (addresses and browsers of logins, sealed parameters of pushed requests) are kept after their session or request is over; then they are dropped, and an event says so. 0: for ever.',
+    text: 'How long side records (addresses and browsers of logins, sealed parameters of pushed requests) are kept after their session or request is over, or their login has failed; then they are dropped, and an event says so. 0: for ever.',
     example: '7776000',
   },
   'signon.ledger.keep-payloads': {
     type: wholeNumber(0, tenYearsSeconds),
     unit: 'seconds',
     default: '0',
-    text: 'How long the records of grants, sessions, used assertions and pushed requests are kept after they are over; then they are dropped with their side records, and an event says so. Their leaf hashes stay, and with them the tree and all proofs. At least `signon.ledger.seal-after`. 0: for ever.',
+    text: 'How long the records of grants, sessions, used assertions, pushed requests and failed logins are kept after they are over; then they are dropped with their side records, and an event says so. Their leaf hashes stay, and with them the tree and all proofs. At least `signon.ledger.seal-after`. 0: for ever.',
     example: '31536000',
   },
   'signon.cache.entries': {

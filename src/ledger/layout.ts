@@ -18,7 +18,7 @@
  *     z l due(6) stream             rows of the stream may move to a segment once this time is over
  *     z p due(6) stream             payloads of the stream may be dropped, once this time is long enough ago
  *     z x due(6) stream             the same of its side records
- *     z c p, z c x                  position(8): streams that begin before it have been looked at, for either
+ *     z c p 2, z c x 2              position(8): what begins before it has been looked at, for either
  */
 const ascii = (letter: string) => letter.charCodeAt(0)
 const prefix = {
@@ -130,8 +130,9 @@ export const ownRange = (kind: keyof typeof ownKinds): { gte: Buffer; lt: Buffer
 }
 /** Notes of when to look at a stream again, by what for. */
 export type LaterKind = 'later' | 'payloads' | 'side_records'
+/** 2: since failed attempts are looked at. Where only an earlier one stands, all is looked at again. */
 export const cursorKey = (kind: LaterKind): Buffer =>
-  Buffer.concat([ownRange('cursor').gte, Buffer.from(ownKinds[kind])])
+  Buffer.concat([ownRange('cursor').gte, Buffer.from(`${ownKinds[kind]}2`)])
 export const isOwn = (key: Buffer): boolean => key[0] === prefix.own
 export const deletedKey = (key: Buffer): Buffer => Buffer.concat([ownRange('deleted').gte, key])
 export const segmentKey = (first: number): Buffer =>

@@ -29,6 +29,12 @@ export const lockPolicies: Readonly<Record<LockScope, LockPolicy>> = {
 /** So long after the last failure and the last pause everything is forgotten. */
 export const forgetAfterMs = 3_600_000
 
+/**
+ * How far the time of a signature that lifts a pause may be from that of its event. A stream may go once it has been
+ * forgotten, and begin anew: by then what was signed for the former one must count no more, whichever clock was ahead.
+ */
+const signatureCountsMs = forgetAfterMs / 2
+
 /** Pauses of single addresses that the state of a name keeps; with more, the name as a whole pauses. */
 const mostPairs = 16
 
@@ -64,6 +70,18 @@ export function evolveFailedAttempts(
     default:
       return state
   }
+}
+
+/** What is wrong with lifting the pauses of a name, or undefined. */
+export function liftingFault(
+  state: FailedAttempts | undefined,
+  signedAtSeconds: number,
+  timeMs: number,
+): string | undefined {
+  if (!state) return 'there was no lock'
+  return Math.abs(timeMs - signedAtSeconds * 1000) < signatureCountsMs
+    ? undefined
+    : 'the signature is of another hour'
 }
 
 /** How long the pause is that makes `pauses` in a row. */

@@ -36,6 +36,10 @@ export const endOfGrant = ({
     refresh?.expiresAtSeconds ?? 0,
   )
 
+/** When nothing of failed attempts counts any more, in seconds since 1970. */
+export const endOfAttempts = ({ whole, pairs }: States['attempts']): number =>
+  Math.max(whole?.untilSeconds ?? 0, ...pairs.map(({ untilSeconds }) => untilSeconds)) + forgetAfterMs / 1000
+
 /**
  * When streams are over by themselves, in seconds since 1970; undefined while no end is in sight. Streams of other kinds
  * never are. Something may happen to one that is over: that brings its state back to LevelDB.
@@ -45,9 +49,7 @@ const ends: { readonly [K in StreamKind]?: (state: States[K]) => number | undefi
   assertion: ({ expiresAtSeconds }) => expiresAtSeconds,
   session: ({ endedAtSeconds, expiresAtSeconds }) => endedAtSeconds ?? expiresAtSeconds,
   par: ({ expiresAtSeconds }) => expiresAtSeconds,
-  attempts: ({ whole, pairs }) =>
-    Math.max(whole?.untilSeconds ?? 0, ...pairs.map(({ untilSeconds }) => untilSeconds)) +
-    forgetAfterMs / 1000,
+  attempts: endOfAttempts,
   invitation: ({ terms, uses, withdrawn }) =>
     withdrawn || uses === terms.uses ? 0 : (terms.expiresAtSeconds ?? undefined),
   signing_key: ({ retiredAtSeconds }) => retiredAtSeconds ?? undefined,

@@ -1,16 +1,19 @@
 /**
- * Which streams retention may take, and what goes with them. Only streams that are over for good: nobody can append
- * to them any more, and no state that is still asked for rests on them.
+ * Which streams retention may take, and what goes with them. Only streams that are over: no state that is still asked for
+ * rests on them, and whoever appends to one after all (an assertion that had expired, a name that fails again) begins it
+ * anew.
  */
 import { decodePosition, eventKey, rowKey, sideKey, streamKey } from '../ledger/layout.ts'
+import type { ConcernedStream } from '../ledger/ledger.ts'
 import { readRecords } from '../ledger/reader.ts'
 import { decodeRecord, type EventRecord } from '../ledger/record.ts'
 import type { Storage, StorageReader } from '../ledger/storage.ts'
 import { decodeEvent } from '../oauth/event-codec.ts'
 import { hashesOf, type Recorded, streamOf } from '../oauth/events.ts'
+import { forgetAfterMs } from '../oauth/failed-attempts.ts'
 import type { RetentionKind } from '../oauth/retention.ts'
 import type { Session } from '../oauth/session.ts'
-import { endOfGrant } from './cold-rows.ts'
+import { endOfAttempts, endOfGrant } from './cold-rows.ts'
 import { lifeRows, lifetimeOf, noteKey } from './lifetimes.ts'
 import {
   type AnyLoaded,
@@ -28,13 +31,24 @@ import type { States, StreamKind } from './state-codec.ts'
 /** A pushed request that was shown in time stays good while its user logs in, half an hour (shown-mark.ts). */
 const shownSeconds = 1800
 
-/** When streams are over, in seconds since 1970; null: not before another event. Other kinds never are. */
-const ends: { readonly [K in StreamKind]?: (state: States[K]) => number | null } = {
+/**
+ * When streams are over, in seconds since 1970, by their state and the time of their last event; null: not before another
+ * one. Other kinds never are.
+ */
+const ends: { readonly [K in StreamKind]?: (state: States[K], lastSeconds: number) => number | null } = {
   grant: endOfGrant,
   assertion: ({ expiresAtSeconds }) => expiresAtSeconds,
   session: ({ endedAtSeconds }) => endedAtSeconds,
   par: ({ expiresAtSeconds }) => expiresAtSeconds + shownSeconds,
+  // So long too as a signature under the last unlocking could count again in a stream of this name (failed-attempts.ts).
+  attempts: (state, lastSeconds) => Math.max(endOfAttempts(state), lastSeconds + forgetAfterMs / 1000),
 }
+
+/**
+ * A name that is guessed at again and again has a stream that is never over. No state holds what the side records of these
+ * streams say, so each goes by itself, as soon as its event is old enough.
+ */
+const withLoneSides: ReadonlySet<StreamKind> = new Set<StreamKind>(['attempts'])
 
 /** Whether streams of this kind may be dropped at all. */
 export const mayBeDropped = (stream: string): boolean => Object.hasOwn(ends, kindOfStream(stream))
@@ -51,6 +65,8 @@ export interface StoredStream {
 /** The streams that begin in a part of the log. */
 export interface Beginnings {
   streams: StoredStream[]
+  /** Positions there whose side records go by themselves, whatever becomes of their streams. */
+  loneSides: number[]
   /** Position behind the last event that was looked at. */
   end: number
   /** Nothing behind it is old enough. */
@@ -63,11 +79,13 @@ export interface Beginnings {
  */
 export async function readBeginnings(
   storage: Storage,
+  kind: RetentionKind,
   from: number,
   to: number,
   beforeMs: number,
 ): Promise<Beginnings> {
   const found = new Map<string, StoredStream>()
+  const loneSides: number[] = []
   let end = from
   let isLast = false
   for await (const [position, bytes] of readRecords(storage, from, to)) {
@@ -78,6 +96,10 @@ export async function readBeginnings(
     }
     end = position + 1
     if (!mayBeDropped(record.stream)) continue
+    if (kind === 'side_records' && withLoneSides.has(kindOfStream(record.stream))) {
+      if (record.commitment) loneSides.push(position)
+      continue
+    }
     if (record.version === 0)
       found.set(record.stream, { stream: record.stream, events: [], committed: [], recordBytes: 0 })
     const stored = found.get(record.stream)
@@ -89,7 +111,7 @@ export async function readBeginnings(
     const whole = goesOn ? await readStored(storage, stored.stream) : stored
     if (whole) streams.push(whole)
   }
-  return { streams, end: isLast ? end : to, isLast }
+  return { streams, loneSides, end: isLast ? end : to, isLast }
 }
 
 /** Undefined for a stream that is not there. */
@@ -123,18 +145,19 @@ export async function lookAgainAt(
 ): Promise<number | undefined> {
   let loaded: Loaded<States[StreamKind]> = { state: undefined, version: 0 }
   for (const recorded of events) loaded = evolveLoaded(kindOfStream(stream), loaded, recorded)
-  const overMs = endOf(stream, loaded.state)
+  const { timeMs } = events.at(-1)!
+  const overMs = endOf(stream, loaded.state, timeMs)
   if (overMs === undefined) return Math.max(beforeMs, (loaded.state as Session).expiresAtSeconds * 1000)
-  const endMs = Math.max(overMs, events.at(-1)!.timeMs)
+  const endMs = Math.max(overMs, timeMs)
   if (endMs >= beforeMs) return endMs
   if (kind === 'payloads' && kindOfStream(stream) === 'session')
     return latestBehind(storage, loaded.state as Session, beforeMs)
   return undefined
 }
 
-function endOf(stream: string, state: States[StreamKind] | undefined): number | undefined {
-  const end = ends[kindOfStream(stream)] as ((state: unknown) => number | null) | undefined
-  const seconds = state && end ? end(state) : null
+function endOf(stream: string, state: States[StreamKind] | undefined, lastMs = 0): number | undefined {
+  const end = ends[kindOfStream(stream)] as ((...of: unknown[]) => number | null) | undefined
+  const seconds = state && end ? end(state, Math.ceil(lastMs / 1000)) : null
   return seconds === null ? undefined : seconds * 1000
 }
 
@@ -175,11 +198,8 @@ async function grantsOf(storage: Storage, session: string): Promise<string[]> {
   return streams
 }
 
-/** What goes when something of a stream is dropped. */
+/** What goes in one drop. */
 export interface Dropped {
-  stream: string
-  /** Number of its events. */
-  version: number
   positions: number[]
   /** Full keys of records, index entries and rows. */
   keys: Buffer[]
@@ -194,8 +214,11 @@ export interface Dropped {
   bytes: number
 }
 
+/** The same of one stream, which has that number of events. */
+export interface DroppedStream extends Dropped, ConcernedStream {}
+
 /** All entries of a stream. */
-export function payloadsOf(storage: Storage, stored: StoredStream): Dropped {
+export function payloadsOf(storage: Storage, stored: StoredStream): DroppedStream {
   const { stream, events, committed, recordBytes } = stored
   const keys: Buffer[] = []
   const rows = new Map<string, [key: Buffer, bytes: number]>()
@@ -244,10 +267,10 @@ function lifetimesOf(stream: string, state: States[StreamKind] | undefined): Buf
 }
 
 /** The side records of a stream; undefined where none is there any more. */
-export function sidesOf(storage: Storage, stored: StoredStream): Dropped | undefined {
+export function sidesOf(storage: Storage, stored: StoredStream): DroppedStream | undefined {
   const { stream, events, committed } = stored
-  const sides = storedSides(storage, committed)
-  if (sides.keys.length === 0) return undefined
+  const sides = loneSidesOf(storage, committed)
+  if (!sides) return undefined
   const kind = kindOfStream(stream)
   let loaded: Loaded<States[StreamKind]> = { state: undefined, version: 0 }
   // Decoded without side records, so this is the state that a fold comes to once they are gone.
@@ -255,17 +278,14 @@ export function sidesOf(storage: Storage, stored: StoredStream): Dropped | undef
   const key = rowKey(stateRowKey(stream))
   const value = loaded.state && encodeLoaded(kind, loaded.state, loaded.version)
   const isOther = value && storage.get(key)?.equals(value) === false
-  return {
-    stream,
-    version: events.length,
-    positions: sides.positions,
-    keys: [],
-    lifetimes: [],
-    sideKeys: sides.keys,
-    hashes: [],
-    ...(isOther && { state: [key, value] }),
-    bytes: sides.bytes,
-  }
+  return { ...sides, stream, version: events.length, ...(isOther && { state: [key, value] }) }
+}
+
+/** Side records that no state rests on; undefined where none of them is there any more. */
+export function loneSidesOf(storage: Storage, committed: readonly number[]): Dropped | undefined {
+  const { positions, keys: sideKeys, bytes } = storedSides(storage, committed)
+  if (positions.length === 0) return undefined
+  return { positions, keys: [], lifetimes: [], sideKeys, hashes: [], bytes }
 }
 
 function storedSides(storage: Storage, committed: readonly number[]) {

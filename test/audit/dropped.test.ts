@@ -12,16 +12,20 @@ import { receiptFor } from '../../src/audit/receipts.ts'
 import { replay } from '../../src/audit/replay.ts'
 import { restoreBackup } from '../../src/audit/restore.ts'
 import { ledgerStats } from '../../src/audit/stats.ts'
-import { verifyLedger, verifyLedgerInOrder } from '../../src/audit/verify.ts'
+import { type Verification, verifyLedger, verifyLedgerInOrder } from '../../src/audit/verify.ts'
 import { eventKey, rangeOf, sideKey, streamKey, tileKey } from '../../src/ledger/layout.ts'
+import { Ledger } from '../../src/ledger/ledger.ts'
 import { leafReader } from '../../src/ledger/reader.ts'
-import { streamOf } from '../../src/oauth/events.ts'
+import type { StorageBatch } from '../../src/ledger/storage.ts'
+import { type Event, streamOf } from '../../src/oauth/events.ts'
 import { payloadsDropped, sideRecordsDropped } from '../../src/oauth/retention.ts'
+import { projectRows } from '../../src/projections/rows.ts'
 import { verificationText } from '../../src/verification-text.ts'
 import { collect } from '../support/collect.ts'
 import { daySeconds, drop, inside, laterMs, verifyInside, withDrop } from '../support/dropped-ledger.ts'
 import { placesIn } from '../support/sealing.ts'
 import {
+  codec,
   copyOf,
   lifeEvents,
   liveThrough,
@@ -278,5 +282,139 @@ describe('what no event explains is found', () => {
   test('an event whose list is not the one that it sums up', async () => {
     const copy = await withDrop(original, { ...sideRecordsDropped([3], 60), count: 2 })
     expect(await faultsOf(copy)).toEqual([[33, 'protocol']])
+  })
+})
+
+describe('failed logins', () => {
+  const [forgotten, guessed] = [streamOf.attempts('forgotten'), streamOf.attempts('guessed')]
+  const rounds = 10
+  /** Position of the last of them, half an hour old. */
+  const youngest = lifeEvents + 2 * rounds
+  const youngSeconds = 1800
+  const policy = { payloadsSeconds: daySeconds, sideRecordsSeconds: 3600 }
+  let failed: string
+  let retained: string
+
+  const locked = (name: string): Event => ({
+    type: 'login.locked',
+    of: 'user',
+    failures: 5,
+    pauses: 1,
+    untilSeconds: startMs / 1000 + 30,
+    side: { address: `address of ${name}` },
+  })
+
+  /** Fails once more with a name that is at this version. */
+  const failAgain = (directory: string, stream: string, version: number): Promise<unknown> =>
+    inside(directory, (storage) =>
+      new Ledger<Event>(storage, codec, projectRows).append(stream, version, [locked('anew')], laterMs),
+    )
+
+  const verifyBothWays = async (directory: string): Promise<Verification> => {
+    const [inParts, inOrder] = await inside(directory, async (storage) => [
+      await verifyLedger(storage, options),
+      await verifyLedgerInOrder(storage, options),
+    ])
+    expect(inParts).toEqual(inOrder)
+    return verifyInside(directory)
+  }
+
+  beforeAll(async () => {
+    failed = await template(async (log) => {
+      await liveThrough(log)
+      for (let round = 0; round < rounds; round++)
+        for (const stream of [forgotten, guessed]) await log.append(stream, round, [locked(stream)])
+      await log.ledger.append(guessed, rounds, [locked('now')], laterMs - youngSeconds * 1000)
+      await log.checkpoints.sign()
+    })
+    retained = await copyOf(failed)
+    expect(await drop(retained, laterMs, policy)).toMatchObject({
+      payloads: wentOfLife.length + rounds,
+      streams: 3,
+      sideRecords: 1 + 2 * rounds,
+    })
+  })
+
+  test('of a name that was left alone went as a whole, of one that fails still the addresses', async () => {
+    expect(await verifyBothWays(retained)).toMatchObject({
+      faults: [],
+      droppedPayloads: wentOfLife.length + rounds,
+      droppedSideRecords: rounds,
+      erased: 0,
+      unchecked: [],
+    })
+    const events = await inside(retained, (storage) => collect(replay(storage)))
+    expect(events.filter((event) => 'type' in event && event.type === 'login.locked')).toHaveLength(
+      rounds + 1,
+    )
+    const backup = join(await temporaryDirectory(), 'backup')
+    await inside(retained, (storage) => writeBackup(storage, backup, { program: '1', nowMs: 0 }))
+    const home = await temporaryDirectory()
+    const { ledger, segments } = placesIn(home)
+    const place = { ledger, segments, checkpointFile: join(home, 'checkpoint'), headFile: join(home, 'head') }
+    expect((await restoreBackup(backup, place, options)).verification).toMatchObject({ ok: true })
+  })
+
+  test('may begin anew where they went, and go on where they stayed', async () => {
+    const copy = await copyOf(retained)
+    for (let version = 0; version < rounds; version++) await failAgain(copy, forgotten, version)
+    await failAgain(copy, guessed, rounds + 1)
+    expect(await verifyBothWays(copy)).toMatchObject({ faults: [], unchecked: [] })
+    await inside(copy, async (storage) => {
+      const unchanged = { added: 0, altered: 0, removed: 0 }
+      expect(await rebuildRows(storage, join(copy, 'scratch'))).toMatchObject(unchanged)
+    })
+  })
+
+  test('a stream that goes on as if nothing had been dropped is found', async () => {
+    const copy = await copyOf(retained)
+    const change = (act: (batch: StorageBatch) => void) =>
+      inside(copy, (storage) => {
+        const batch = storage.batch()
+        act(batch)
+        return batch.write()
+      })
+    // The ledger would not append to what is not there.
+    const last = streamKey(forgotten, rounds - 1)
+    await change((batch) => batch.put(last, Buffer.alloc(8)))
+    await failAgain(copy, forgotten, rounds)
+    await change((batch) => batch.del(last))
+    expect(await faultsOf(copy)).toEqual([[youngest + 3, 'stream_version']])
+  })
+
+  test('an address that went too early is found, to the second', async () => {
+    const early = (ageSeconds: number) =>
+      withDrop(failed, sideRecordsDropped([youngest], ageSeconds), (batch) => batch.del(sideKey(youngest)))
+    expect(await verifyInside(await early(youngSeconds))).toMatchObject({ ok: true, droppedSideRecords: 1 })
+    expect(await faultsOf(await early(youngSeconds + 1))).toEqual([[youngest + 1, 'drop_early']])
+  })
+
+  test('an address that remains, and one that nobody says was dropped, are told apart', async () => {
+    const remaining = await withDrop(failed, sideRecordsDropped([lifeEvents], 3600))
+    expect(await faultsOf(remaining)).toEqual([[lifeEvents, 'drop_undone']])
+    const removed = await copyOf(retained)
+    await inside(removed, async (storage) => {
+      const batch = storage.batch()
+      batch.del(sideKey(youngest))
+      await batch.write()
+    })
+    expect(await verifyInside(removed)).toMatchObject({ droppedSideRecords: rounds, erased: 1 })
+  })
+
+  test('a part of a stream is found', async () => {
+    const old = Array.from({ length: rounds }, (_, round) => lifeEvents + 2 * round + 1)
+    const copy = await withDrop(failed, payloadsDropped(old, [guessed], 3600), (batch) => {
+      for (const [version, position] of old.entries()) {
+        batch.del(eventKey(position))
+        batch.del(sideKey(position))
+        batch.del(streamKey(guessed, version))
+      }
+    })
+    expect(await faultsOf(copy)).toEqual(
+      expect.arrayContaining([
+        [youngest, 'drop_partial'],
+        [youngest, 'stream_version'],
+      ]),
+    )
   })
 })

@@ -12,6 +12,7 @@ import {
   SampleLedger,
   serverOpened,
   signed,
+  startMs,
   temporaryDirectory,
   userRegistered,
   userToken,
@@ -96,6 +97,30 @@ test('the laws of administration', async () => {
     await log.administer(clientRegistered('one'), streamOf.client('other'), 0)
   })
   expect(named(result)).toEqual([13, 14, 15, 16, 17].map((position) => [position, 'protocol']))
+})
+
+test('a pause is lifted by who signs at that time', async () => {
+  const attempts = streamOf.attempts('somebody')
+  const locked: Event = {
+    type: 'login.locked',
+    of: 'user',
+    failures: 5,
+    pauses: 1,
+    untilSeconds: startMs / 1000,
+    side: { address: '192.0.2.1' },
+  }
+  const unlocked = (signedAtSeconds: number): Event => ({
+    type: 'login.unlocked',
+    signedAtSeconds,
+    signature: '',
+  })
+  const result = await faultsAfter(async (log) => {
+    await log.administer(unlocked(startMs / 1000), attempts, 0)
+    await log.append(attempts, 1, [locked])
+    for (const [i, awaySeconds] of [1700, -1700, 1900, -1900].entries())
+      await log.administer(unlocked(startMs / 1000 + awaySeconds), attempts, 2 + i)
+  })
+  expect(named(result)).toEqual([13, 17, 18].map((position) => [position, 'protocol']))
 })
 
 test('a signature counts in one place only', async () => {

@@ -149,11 +149,11 @@ describe('a restart', () => {
 })
 
 describe('the administrator', () => {
-  const unlock = async (world: World, stream: string) =>
-    administer(
-      world.context,
-      signedRequest(world, { type: 'login.unlocked', signedAtSeconds: 1, signature: '' }, { stream }),
-    )
+  const unlock = async (world: World, stream: string, signedAtMs = world.clock.nowMs) => {
+    const signedAtSeconds = Math.floor(signedAtMs / 1000)
+    const event = { type: 'login.unlocked', signedAtSeconds, signature: '' } as const
+    return administer(world.context, signedRequest(world, event, { stream }))
+  }
 
   test('sees the pauses of a name and lifts them, for good', async () => {
     const world = await openWorld()
@@ -170,6 +170,17 @@ describe('the administrator', () => {
     restart(world)
     expect(await attempt(world, right)).toBe('right')
     expect(world.context.limits.view('user', 'alice')).toMatchObject({ pausedAddresses: 0 })
+  })
+
+  test('lifts nothing by what was signed in another hour', async () => {
+    const world = await openWorld()
+    await fail(world, 5)
+    const { stream } = world.context.limits.view('user', 'alice')
+    for (const signedAtMs of [world.clock.nowMs - forgetAfterMs / 2, world.clock.nowMs + forgetAfterMs / 2])
+      await expect(unlock(world, stream, signedAtMs)).rejects.toMatchObject({ code: 'stale' })
+    expect(await attempt(world, right)).toBe('invalid_grant 429 30')
+    await unlock(world, stream, world.clock.nowMs - forgetAfterMs / 2 + 1000)
+    expect(await attempt(world, right)).toBe('right')
   })
 
   test('is told where there is nothing to lift', async () => {

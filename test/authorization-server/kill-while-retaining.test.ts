@@ -4,19 +4,22 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Drops } from '../../src/audit/drops.ts'
 import { endSession } from '../../src/authorization-server/end.ts'
-import { Retainer } from '../../src/authorization-server/retain.ts'
 import { droppingPrefix } from '../../src/authorization-server/retention-pass.ts'
 import { findSession, startSession } from '../../src/authorization-server/session.ts'
 import { listAnnex } from '../../src/ledger/annex.ts'
-import { Sealer } from '../../src/ledger/segments/sealer.ts'
-import { layOver } from '../../src/ledger/segments/segmented-storage.ts'
-import { coldRows } from '../../src/projections/cold-rows.ts'
-import { registerClient, registerUser, requestToken, worldOn } from '../support/authorization.ts'
+import { streamOf } from '../../src/oauth/events.ts'
+import { registerClient, registerUser, requestToken } from '../support/authorization.ts'
 import { runAndKill } from '../support/killed-program.ts'
-import { type Fault, openWatchedStorage } from '../support/ledger.ts'
+import type { Fault } from '../support/ledger.ts'
 import { someTimeMs } from '../support/oauth.ts'
-import { expectVerified, openRetainingWorld, proofsOf, type RetainingWorld } from '../support/retaining.ts'
-import { placesIn } from '../support/sealing.ts'
+import {
+  closeWorld,
+  expectVerified,
+  openRetainingWorld,
+  openWatchedRetaining,
+  proofsOf,
+  type RetainingWorld,
+} from '../support/retaining.ts'
 
 const timeout = 240_000
 const program = new URL('./killed-retainer.ts', import.meta.url)
@@ -37,52 +40,50 @@ async function prepared(): Promise<string> {
   const world = await openRetainingWorld()
   await registerClient(world as never)
   await registerUser(world as never)
-  await close(world)
+  await closeWorld(world)
   return world.folder
-}
-
-async function close({ context, lifetimes, sealer, ledger }: RetainingWorld): Promise<void> {
-  await lifetimes.stop()
-  await context.keys.load()
-  await sealer.stop()
-  await ledger.close()
 }
 
 test('after each of several kills all verifies, and no file holds what was dropped', {
   timeout,
 }, async () => {
   const folder = await prepared()
-  const sessions = new Map<number, string>()
-  let startMs = someTimeMs + 10 ** 7
+  const logins = new Map<number, string>()
+  let startMs = someTimeMs + 10 ** 10
   let dropped = 0
+  let begunAnew = false
   for (const count of [60, 400, 1200]) {
     for (const line of await runAndKill(program, [folder, String(startMs)], count)) {
       const [position, address] = line.split(' ') as [string, string]
-      sessions.set(Number(position), address)
+      logins.set(Number(position), address)
     }
-    startMs += 10 ** 7
+    startMs += 10 ** 10
     const world = await openRetainingWorld(folder)
     await expectVerified(world)
     await world.retainer.finish()
     expect(await notesOf(world)).toEqual([])
     await expectVerified(world)
-    const { payloads, sides } = await Drops.read(world.storage)
+    const drops = await Drops.read(world.storage)
+    const { payloads, sides } = drops
+    const names = [0, 1, 2].map((i) => streamOf.attempts(`name-${i}`))
+    begunAnew ||= names.some((stream) => drops.droppedAt(stream) && world.ledger.record(stream, 0))
     const files = filesBelow(folder)
     const isThere = (text: string) => files.some((file) => file.includes(text))
     const isDropped = (position: number) => payloads.has(position) || sides.has(position)
-    for (const [position, address] of sessions)
+    for (const [position, address] of logins)
       if (isDropped(position)) expect(isThere(address), address).toBe(false)
     // What was not dropped is found in this way, so that would have been too.
-    const kept = [...sessions].filter(([position]) => !isDropped(position))
+    const kept = [...logins].filter(([position]) => !isDropped(position))
     expect(kept.some(([, address]) => isThere(address))).toBe(kept.length > 0)
     expect(payloads.count + sides.count).toBeGreaterThanOrEqual(dropped)
     dropped = payloads.count + sides.count
-    await close(world)
+    await closeWorld(world)
   }
   expect(dropped).toBeGreaterThan(50)
+  expect(begunAnew).toBe(true)
 })
 
-/** Some that was over hours ago, some that was over a minute ago, all of it sealed. */
+/** Some that was over hours ago, some that was over two minutes ago, all of it sealed; two names were failed with. */
 async function lived(): Promise<{ folder: string; nowMs: number }> {
   const world = await openRetainingWorld()
   const { context, clock, sealer, folder } = world
@@ -93,32 +94,22 @@ async function lived(): Promise<{ folder: string; nowMs: number }> {
     const cookie = await startSession(context, user, { address: '192.0.2.1', userAgent: 'x' }, undefined)
     await endSession(context, findSession(context, cookie)!.session, 'logout')
   }
+  const fail = async (name: string) => {
+    for (let i = 0; i < 5; i++)
+      await context.limits.attempt({ kind: 'user', name, address: '192.0.2.2' }, async () => undefined)
+  }
+  await fail('alice')
   for (let i = 0; i < 4; i++) await liveOnce()
   clock.nowMs += 3 * 3_600_000
   for (let i = 0; i < 3; i++) await liveOnce()
+  await fail('bob')
   clock.nowMs += 120_000
   await sealer.run(clock.nowMs)
-  await close(world)
+  await closeWorld(world)
   return { folder, nowMs: clock.nowMs }
 }
 
 const policy = { payloadsSeconds: 3600, sideRecordsSeconds: 60 }
-
-/** A world over a storage whose writes fail when told, with grants and sessions that are over, sealed. */
-async function openFailing(folder: string) {
-  const { ledger: directory, segments } = placesIn(folder)
-  const hot = await openWatchedStorage(directory)
-  const world = worldOn(await layOver(hot, segments))
-  const { context, storage, ledger, clock } = world
-  const sealer = new Sealer({ ledger, storage, coldRows, segmentEvents: 8 })
-  return {
-    ...world,
-    hot,
-    sealer,
-    retainer: new Retainer({ context, storage, sealer, eventsAtOnce: 8 }),
-    clock,
-  }
-}
 
 test.each<Fault>(['not stored', 'stored but not acknowledged'])(
   'whichever write fails (%s), what is on disk verifies, and the next run does the rest',
@@ -127,7 +118,7 @@ test.each<Fault>(['not stored', 'stored but not acknowledged'])(
     let isThrough = false
     for (let failing = 0; !isThrough; failing++) {
       const { folder, nowMs } = await lived()
-      const failed = await openFailing(folder)
+      const failed = await openWatchedRetaining(folder)
       failed.clock.nowMs = nowMs
       await failed.context.keys.load()
       failed.hot.faults = [...new Array<undefined>(failing).fill(undefined), fault]
@@ -146,9 +137,9 @@ test.each<Fault>(['not stored', 'stored but not acknowledged'])(
       await world.retain(policy)
       expect(proofsOf(world, size)).toEqual(proofs)
       const { droppedPayloads, droppedSideRecords } = await expectVerified(world)
-      expect({ droppedPayloads, droppedSideRecords }).toEqual({ droppedPayloads: 12, droppedSideRecords: 3 })
+      expect({ droppedPayloads, droppedSideRecords }).toEqual({ droppedPayloads: 13, droppedSideRecords: 4 })
       expect(await notesOf(world)).toEqual([])
-      await close(world)
+      await closeWorld(world)
     }
   },
 )

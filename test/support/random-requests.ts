@@ -99,7 +99,7 @@ export const emptyHoldings = (): Holdings => ({
 })
 
 const clientIds = ['one', 'two']
-const names = ['alice', 'bob']
+export const names = ['alice', 'bob']
 const of = <T>(all: readonly T[], pick: number): T | undefined => all[pick % Math.max(all.length, 1)]
 
 /** Does it, and keeps what was given; a refusal is an answer too. */
@@ -249,7 +249,8 @@ async function send(world: World, holdings: Holdings, { kind, pick, other }: Ran
       return
     case 'lift a pause': {
       const { stream } = context.limits.view('user', of(names, pick)!)
-      await administrate({ type: 'login.unlocked', signedAtSeconds: 1, signature: '' }, stream)
+      const signedAtSeconds = Math.floor(clock.nowMs / 1000)
+      await administrate({ type: 'login.unlocked', signedAtSeconds, signature: '' }, stream)
       return
     }
     case 'tell a client': {

@@ -1,18 +1,24 @@
 /** Ledgers that are sealed and whose old parts are dropped, and what must not change by that. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import { type Verification, verifyLedger } from '../../src/audit/verify.ts'
 import { findLiveToken } from '../../src/authorization-server/introspect.ts'
 import { Retainer, type RetentionPolicy } from '../../src/authorization-server/retain.ts'
 import type { Retained } from '../../src/authorization-server/retention-pass.ts'
-import { proveConsistency, proveInclusion, rootOfSize } from '../../src/ledger/reader.ts'
+import { proveConsistency, proveInclusion, readRecords, rootOfSize } from '../../src/ledger/reader.ts'
+import { decodeRecord } from '../../src/ledger/record.ts'
+import { Sealer } from '../../src/ledger/segments/sealer.ts'
+import { layOver } from '../../src/ledger/segments/segmented-storage.ts'
 import { serverText } from '../../src/oauth/administration.ts'
 import { type EventOf, streamOf } from '../../src/oauth/events.ts'
+import { coldRows } from '../../src/projections/cold-rows.ts'
 import { LifetimeFollower } from '../../src/projections/lifetime-follower.ts'
 import { ed25519PrivateKey, ed25519PublicKeyBytes } from '../../src/tree/ed25519.ts'
-import { administratorAddress, serverAddress, signAs } from './authorization.ts'
-import { temporaryFolder } from './ledger.ts'
-import type { Holdings } from './random-requests.ts'
-import { expectStreamsCounted, openSealedWorld, type SealedWorld, segmentsOf } from './sealing.ts'
+import { administratorAddress, serverAddress, signAs, worldOn } from './authorization.ts'
+import { openWatchedStorage, temporaryFolder } from './ledger.ts'
+import { type Holdings, names } from './random-requests.ts'
+import { expectStreamsCounted, openSealedWorld, placesIn, type SealedWorld, segmentsOf } from './sealing.ts'
 
 export interface RetainingWorld extends SealedWorld {
   retainer: Retainer
@@ -44,6 +50,38 @@ export async function openRetainingWorld(folder = temporaryFolder()): Promise<Re
     },
   }
 }
+
+/** A world that retains, over a storage whose writes can be held and fail when told. */
+export async function openWatchedRetaining(folder: string) {
+  const { ledger: directory, segments } = placesIn(folder)
+  const hot = await openWatchedStorage(directory)
+  const world = worldOn(await layOver(hot, segments))
+  const { context, storage, ledger } = world
+  const sealer = new Sealer({ ledger, storage, coldRows, segmentEvents: 8 })
+  return { ...world, hot, sealer, retainer: new Retainer({ context, storage, sealer, eventsAtOnce: 8 }) }
+}
+
+export async function closeWorld({ context, lifetimes, sealer, ledger }: RetainingWorld): Promise<void> {
+  await lifetimes.stop()
+  await context.keys.load()
+  await sealer.stop()
+  await ledger.close()
+}
+
+/** Position and stream of each record that is there. */
+export async function kept({ storage, ledger }: RetainingWorld): Promise<string[]> {
+  const records: string[] = []
+  for await (const [position, bytes] of readRecords(storage, 0, ledger.size))
+    records.push(`${position} ${decodeRecord(bytes).stream}`)
+  return records
+}
+
+/** Everything below a folder, as one text. */
+export const bytesIn = (folder: string): string =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
+    .join('\n')
 
 export function opened(origin: string): EventOf<'server.opened'> {
   const checkpointKey = ed25519PublicKeyBytes(ed25519PrivateKey(Buffer.alloc(32, 7))).toString('base64url')
@@ -80,6 +118,13 @@ export function proofsOf({ ledger, storage }: SealedWorld, size = ledger.size): 
 /** What introspection says of each token. */
 export const livenessOf = ({ context }: SealedWorld, { access, refresh }: Holdings) =>
   Promise.all([...access, ...refresh].map((token) => findLiveToken(context, token)))
+
+/** Which pauses last, of the names that random requests guess at. */
+export const pausesOf = ({ context }: SealedWorld) =>
+  names.map((name) => {
+    const { pausedUntilMs, pausedAddresses } = context.limits.view('user', name)
+    return { pausedUntilMs, pausedAddresses }
+  })
 
 export async function expectVerified(world: RetainingWorld): Promise<Verification> {
   await world.lifetimes.run()

@@ -1,5 +1,6 @@
 import type { UserEvents } from '../../oauth/events/user.ts'
 import { streamOf } from '../../oauth/events.ts'
+import { liftingFault } from '../../oauth/failed-attempts.ts'
 import { clientOf, firstOfItsStream, isNotThere, type Laws, userOf } from './law.ts'
 
 export const userLaws: Laws<UserEvents> = {
@@ -54,6 +55,6 @@ export const userLaws: Laws<UserEvents> = {
   'login.locked': { kind: 'attempts' },
   'login.unlocked': {
     kind: 'attempts',
-    broken: (state) => (state ? undefined : 'there was no lock'),
+    broken: (state, { signedAtSeconds }, timeMs) => liftingFault(state, signedAtSeconds, timeMs),
   },
 }

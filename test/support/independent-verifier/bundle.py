@@ -11,7 +11,7 @@ from signatures import message_signer, sha256
 
 MEMBERS = ['format', 'version', 'origin', 'from', 'to', 'size', 'files', 'left', 'right']
 FILES = {'records.bin', 'servers.jsonl', 'checkpoints.jsonl', 'anchors.jsonl'}
-MAY_BE_DROPPED = ('grant:', 'session:', 'assertion:', 'par:')
+MAY_BE_DROPPED = ('grant:', 'session:', 'assertion:', 'par:', 'attempts:')
 
 
 class Tree:
