@@ -98,6 +98,12 @@ describe.skipIf(error)('an independent verifier', () => {
     }
   })
 
+  test('the bundle of the vectors', () => {
+    const { status, stdout } = run('bundle', join(vectors, 'bundle'), server.address)
+    expect(stdout).not.toContain('does not hold')
+    expect(status).toBe(0)
+  })
+
   describe('bundles', () => {
     /** Positions 2 to 11, whole, and after seven of them were dropped; then the whole log. */
     let [kept, dropped, whole] = ['', '', '']

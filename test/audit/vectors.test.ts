@@ -1,14 +1,17 @@
 /** The vectors in fixtures/vectors: they are what this program makes, and hold by other code than its own. */
 import { createHash, createPublicKey, verify } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
+import { checkBundle } from '../../src/audit/bundle-check.ts'
 import { decodeReceipt } from '../../src/audit/receipt.ts'
 import { checkReceipt } from '../../src/audit/receipt-check.ts'
-import { makeVectors, type Vectors } from '../support/vectors.ts'
+import { makeVectors } from '../support/vectors.ts'
 import { administrator, options, server, temporaryDirectory } from './support.ts'
 
 const folder = new URL('../../fixtures/vectors/', import.meta.url)
-const checkedIn = (name: keyof Vectors) => readFileSync(new URL(name, folder), 'utf8')
+const checkedIn = (name: 'ledger.json' | 'receipt.json' | 'receipt-disclosed.json') =>
+  readFileSync(new URL(name, folder), 'utf8')
 
 interface Ledger {
   origin: string
@@ -26,16 +29,22 @@ let ledger: Ledger
 
 beforeAll(async () => {
   const made = await makeVectors(await temporaryDirectory())
-  const texts = Object.entries(made).map(([name, value]): [string, string] => [
+  const files = Object.entries(made).map(([name, value]): [string, Buffer] => [
     name,
-    typeof value === 'string' ? value : `${JSON.stringify(value, null, 2)}\n`,
+    Buffer.from(
+      typeof value === 'string' || Buffer.isBuffer(value) ? value : `${JSON.stringify(value, null, 2)}\n`,
+    ),
   ])
   // With WRITE_VECTORS=1 the files are written instead of being compared.
   if (process.env.WRITE_VECTORS === '1') {
-    mkdirSync(folder, { recursive: true })
-    for (const [name, text] of texts) writeFileSync(new URL(name, folder), text)
+    mkdirSync(new URL('bundle', folder), { recursive: true })
+    for (const [name, content] of files) writeFileSync(new URL(name, folder), content)
   }
-  for (const [name, text] of texts) expect(checkedIn(name as keyof Vectors)).toBe(text)
+  for (const [name, content] of files)
+    expect([name, readFileSync(new URL(name, folder))]).toEqual([name, content])
+  expect(files.map(([name]) => name).filter((name) => name.startsWith('bundle/'))).toEqual(
+    readdirSync(new URL('bundle', folder)).map((name) => `bundle/${name}`),
+  )
   ledger = JSON.parse(checkedIn('ledger.json')) as Ledger
 })
 
@@ -100,4 +109,15 @@ test.each(['receipt.json', 'receipt-disclosed.json'] as const)('%s', async (name
   const trusted = { administratorAddress: administrator.address, serverAddresses: [server.address] }
   const verdict = await checkReceipt(decodeReceipt(checkedIn(name)), { ...options, trusted })
   expect(verdict.ok).toBe(true)
+})
+
+test('the bundle', async () => {
+  const trusted = { administratorAddress: administrator.address, serverAddresses: [server.address] }
+  const verdict = await checkBundle(fileURLToPath(new URL('bundle', folder)), { ...options, trusted })
+  expect(verdict).toMatchObject({
+    ok: true,
+    events: 7,
+    checkpoints: 2,
+    manifest: { from: 3, to: 9, size: 13 },
+  })
 })

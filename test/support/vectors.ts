@@ -1,5 +1,8 @@
-/** The vectors of fixtures/vectors: one small ledger and its receipts, of fixed keys, the same bytes every time. */
+/** The vectors of fixtures/vectors: one small ledger, its receipts and a bundle, of fixed keys, the same bytes every time. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { encodePayload } from '../../src/anchor/payload.ts'
+import { exportBundle } from '../../src/audit/bundle-export.ts'
 import { publicEvent } from '../../src/audit/public-event.ts'
 import { encodeReceipt } from '../../src/audit/receipt.ts'
 import { receiptFor } from '../../src/audit/receipts.ts'
@@ -20,6 +23,7 @@ export interface Vectors {
   'ledger.json': object
   'receipt.json': string
   'receipt-disclosed.json': string
+  [file: `bundle/${string}`]: Buffer
 }
 
 /** Builds the ledger in an empty directory and tells everything about it. */
@@ -89,6 +93,10 @@ export async function makeVectors(directory: string): Promise<Vectors> {
     // An act of administration, with its side record.
     'receipt-disclosed.json': encodeReceipt(await receiptFor(storage, [2], { ...verified, disclose: true })),
   }
+  // From the middle of the log to before its end, so that there are hashes on both sides.
+  const folder = join(directory, 'bundle')
+  await exportBundle(storage, folder, { from: 3, to: 9, disclose: true, ...verified })
+  for (const name of readdirSync(folder)) vectors[`bundle/${name}`] = readFileSync(join(folder, name))
   await log.ledger.close()
   return vectors
 }
