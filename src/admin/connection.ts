@@ -126,9 +126,12 @@ function* inGroups<T>(all: readonly T[]): Generator<T[]> {
 const ask = (path: string, question: EntryQuestion, salvages: boolean): Promise<IncomingMessage> =>
   send(path, 'POST', '/entries', JSON.stringify({ ...question, ...(salvages && { salvage: true }) }))
 
-function entriesIn(answer: IncomingMessage): AsyncIterable<Entry> {
-  if (answer.statusCode !== 200) throw new ControlError('unavailable', 'the server cannot read its ledger')
-  return decodeFrames(answer)
+async function* entriesIn(answer: IncomingMessage): AsyncGenerator<Entry> {
+  if (answer.statusCode !== 200) {
+    const { message } = JSON.parse((await bytesOf(answer)).toString()) as { message?: string }
+    throw new ControlError('unavailable', `the server cannot read its ledger: ${message}`)
+  }
+  yield* decodeFrames(answer)
 }
 
 function send(

@@ -28,7 +28,11 @@ export async function listenOnControlSocket(
   const app = fastify({ logger: false, bodyLimit: 1 << 20, forceCloseConnections: true })
   app.setErrorHandler((error, _request, reply) => {
     const { code = 'unavailable', message } = error as { code?: string; message: string }
-    return reply.code(refusals.includes(code) ? 400 : 500).send({ code, message })
+    // Entries that cannot be read have their own type already.
+    return reply
+      .code(refusals.includes(code) ? 400 : 500)
+      .type('application/json')
+      .send({ code, message })
   })
   app.post<{ Params: { name: string } }>('/operations/:name', async (request, reply) => {
     const { name } = request.params

@@ -71,7 +71,10 @@ export async function startServer(options: StartOptions): Promise<number> {
   for (let waitedMs = 0; waitedMs < longestMs; waitedMs += pollMs) {
     if (ended !== undefined) {
       const words = readFileSync(outputFile, 'utf8').trim()
-      throw new ControlError('start_failed', words || `the server ended at once (${ended})`)
+      throw new ControlError(
+        'start_failed',
+        words || `the server ended at once (${ended}); server run would say why`,
+      )
     }
     const connection = await connectTo(controlSocket).catch(() => undefined)
     if (connection && (await connection.operations.status({})).processId === child.pid) {

@@ -174,7 +174,9 @@ export class GroupCommit<E> {
       },
       async (cause) => {
         // Stored or not: nobody knows until the ledger is read again.
-        const failure = new LedgerError('unavailable', 'the ledger could not be written', { cause })
+        const failure = new LedgerError('unavailable', `the append failed: ${(cause as Error).message}`, {
+          cause,
+        })
         this.#failure = failure
         this.#retryAtMs = performance.now() + retryAfterMs
         const lost = [group, ...(this.#filling ? [this.#filling] : [])]
@@ -204,7 +206,11 @@ export class GroupCommit<E> {
       // Stored, but not acknowledged: those who follow must hear of it all the same, before anything else.
       if (unheard.length > 0) this.#committed.next(unheard)
     } catch (cause) {
-      this.#failure = new LedgerError('unavailable', 'the ledger could not be opened again', { cause })
+      this.#failure = new LedgerError(
+        'unavailable',
+        `after a failed append the ledger could not be opened again: ${(cause as Error).message}`,
+        { cause },
+      )
     }
   }
 }

@@ -37,6 +37,8 @@ describe('a full disk', () => {
     disk.fill()
     const failed = await untilFull((i) => append(`before-${i}`))
     expect(await append('full')).toBe('unavailable')
+    // An operator is told why, at once and for as long as it lasts.
+    await expect(ledger.append('told', 0, [{ text: 'x' }], 0)).rejects.toThrow(/No space left on device/)
     const dead = await asIfKilled(folder)
     expect((await checkLedger(dead)).map(({ stream }) => stream)).toEqual(acknowledged)
 
