@@ -70,7 +70,10 @@ export interface LevelStorage extends Storage {
 /** Measured: 1,000 entries or 1 MiB a read, the next one under way meanwhile, is twice as fast as LevelDB's 16 KiB. */
 const entriesAtOnce = 1000
 const bytesAtOnce = 1 << 20
-/** A read that brought fewer than these was a short range: nothing is read ahead for it. */
+/**
+ * The first read, for which LevelDB's binding sets 64 bytes an entry aside until the iterator is collected. Where it
+ * brings fewer, the range was short: nothing is read ahead.
+ */
 const longRange = 100
 /** An audit over the whole log may read for minutes: whoever asked to forget is told, not kept waiting. */
 const longestSnapshotMs = 5000
@@ -175,10 +178,10 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
   async function* lists(range: Range, options: IteratorOptions): AsyncGenerator<readonly Entry[]> {
     const iterator = opened(() => db.iterator({ ...range, highWaterMarkBytes: bytesAtOnce, ...options }))
     const release = snapshots.hold()
-    let ahead: Promise<Entry[]> | undefined
+    let ahead: Promise<Entry[]> | undefined = iterator.nextv(longRange)
     try {
       for (;;) {
-        const entries = await (ahead ?? iterator.nextv(entriesAtOnce))
+        const entries: Entry[] = await (ahead ?? iterator.nextv(entriesAtOnce))
         if (entries.length === 0) return
         ahead = entries.length < longRange ? undefined : iterator.nextv(entriesAtOnce)
         // Its failure is met at the await above, or by nobody where the caller stops here.
