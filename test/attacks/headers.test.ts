@@ -1,9 +1,7 @@
 /** False Host and forwarding headers, line ends in what goes into headers, and what other sites may read. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { registerClient } from '../../src/admin/administration.ts'
-import { deviceGrantType } from '../../src/authorization-server/device.ts'
 import { allowClientOrigin } from '../../src/http/cross-origin.ts'
-import { type HttpRoutes, openRoutes, type Response } from '../support/http-routes.ts'
+import type { HttpRoutes, Response } from '../support/http-routes.ts'
 import { InjectAgent, setCookies } from '../support/inject-agent.ts'
 import {
   asResource,
@@ -11,23 +9,17 @@ import {
   callback,
   locationOf,
   newTokens,
+  openRegistered,
   password,
-  registerAll,
   signOn,
+  television,
   user,
   webRequest,
 } from '../support/registrations.ts'
 
 let routes: HttpRoutes
 beforeAll(async () => {
-  routes = await openRoutes({ trustProxy: true, logLevel: 'trace' })
-  await registerAll(routes)
-  await registerClient(routes.administrator, {
-    client_id: 'television',
-    token_endpoint_auth_method: 'none',
-    grant_types: [deviceGrantType],
-    scope: 'read',
-  })
+  routes = await openRegistered({ trustProxy: true, logLevel: 'trace' }, television)
 })
 afterAll(() => routes.close())
 
@@ -215,8 +207,7 @@ describe('other sites', () => {
 })
 
 test('a forwarded address counts only where the proxy is trusted: limits are not passed by made-up ones', async () => {
-  const direct = await openRoutes()
-  await registerAll(direct)
+  const direct = await openRegistered()
   const guess = async (n: number) => {
     const agent = new InjectAgent(direct.http)
     const page = await agent.get('/login')

@@ -1,9 +1,7 @@
 /** Parameters that come twice, from two places, under odd names, too many or too long: at every endpoint. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { registerClient } from '../../src/admin/administration.ts'
 import { invite } from '../../src/admin/clients.ts'
-import { deviceGrantType } from '../../src/authorization-server/device.ts'
-import { type Form, type HttpRoutes, openRoutes, type Response } from '../support/http-routes.ts'
+import type { Form, HttpRoutes, Response } from '../support/http-routes.ts'
 import { formOf, InjectAgent } from '../support/inject-agent.ts'
 import {
   asResource,
@@ -12,22 +10,16 @@ import {
   locationOf,
   newCode,
   newTokens,
-  registerAll,
+  openRegistered,
   signOn,
+  television,
   webRequest,
 } from '../support/registrations.ts'
 
 let routes: HttpRoutes
 let signedOn: InjectAgent
 beforeAll(async () => {
-  routes = await openRoutes({ environment: { SIGNON_REGISTRATION_MODE: 'token' } })
-  await registerAll(routes)
-  await registerClient(routes.administrator, {
-    client_id: 'television',
-    token_endpoint_auth_method: 'none',
-    grant_types: [deviceGrantType],
-    scope: 'read',
-  })
+  routes = await openRegistered({ environment: { SIGNON_REGISTRATION_MODE: 'token' } }, television)
   signedOn = new InjectAgent(routes.http)
   await signOn(signedOn, webRequest())
 })

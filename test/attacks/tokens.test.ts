@@ -1,9 +1,7 @@
 /** Codes and tokens in wrong hands and in wrong places: RFC 6819 section 4, RFC 9700 section 4. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { registerClient } from '../../src/admin/administration.ts'
 import { invite } from '../../src/admin/clients.ts'
-import { deviceGrantType } from '../../src/authorization-server/device.ts'
-import { basic, type HttpRoutes, openRoutes } from '../support/http-routes.ts'
+import { basic, type HttpRoutes } from '../support/http-routes.ts'
 import { InjectAgent } from '../support/inject-agent.ts'
 import {
   asOther,
@@ -16,23 +14,17 @@ import {
   native,
   newCode,
   newTokens,
+  openRegistered,
   other,
   pkce,
-  registerAll,
   signOn,
+  television,
   webRequest,
 } from '../support/registrations.ts'
 
 let routes: HttpRoutes
 beforeAll(async () => {
-  routes = await openRoutes({ environment: { SIGNON_REGISTRATION_MODE: 'token' } })
-  await registerAll(routes)
-  await registerClient(routes.administrator, {
-    client_id: 'television',
-    token_endpoint_auth_method: 'none',
-    grant_types: [deviceGrantType],
-    scope: 'read',
-  })
+  routes = await openRegistered({ environment: { SIGNON_REGISTRATION_MODE: 'token' } }, television)
 })
 afterAll(() => closeWithoutComplaint(routes))
 

@@ -25,19 +25,17 @@ import { type Alterations, altered, atFrame, framesOf, manifestOf } from '../sup
 import { liveAnchored } from '../support/anchored-ledger.ts'
 import { anchor, daySeconds, drop, dropIn, inside, sign, withDrop } from '../support/dropped-ledger.ts'
 import {
-  administrator,
   copyOf,
   liveThrough,
   options,
-  server,
   startMs,
   template,
   temporaryDirectory,
   token,
+  trusted,
 } from './support.ts'
 
 const { verifyMessage } = options
-const trusted = { serverAddresses: [server.address], administratorAddress: administrator.address }
 const check = (target: string): Promise<BundleVerdict> => checkBundle(target, { verifyMessage, trusted })
 
 let original: string

@@ -24,10 +24,10 @@ import {
   tamper,
   template,
   temporaryDirectory,
+  trusted,
 } from './support.ts'
 
 const { verifyMessage } = strict
-const trusted = { serverAddresses: [server.address], administratorAddress: administrator.address }
 const size = lifeEvents + 300
 let directory: string
 let storage: Storage

@@ -22,10 +22,10 @@ import {
   template,
   temporaryDirectory,
   token,
+  trusted,
 } from './support.ts'
 
 const { verifyMessage } = strict
-const knownServer = { serverAddresses: [server.address], administratorAddress: administrator.address }
 let directory: string
 let storage: Storage
 
@@ -39,7 +39,7 @@ const receipt = (positions: number[], more: Partial<ReceiptOptions> = {}) =>
   receiptFor(storage, positions, { verifyMessage, ...more })
 
 const check = (it: Receipt, more: Partial<ReceiptCheckOptions> = {}): Promise<ReceiptVerdict> =>
-  checkReceipt(decodeReceipt(encodeReceipt(it)), { verifyMessage, trusted: knownServer, ...more })
+  checkReceipt(decodeReceipt(encodeReceipt(it)), { verifyMessage, trusted, ...more })
 
 const failed = ({ stations }: ReceiptVerdict) => [
   ...new Set(stations.filter(({ outcome }) => outcome === 'failed').map(({ station }) => station)),
@@ -461,9 +461,7 @@ describe('whatever is altered is found at its station', () => {
         if (isWhite(bytes[at]!) && isWhite(Buffer.from(text)[at]!)) return
         let outcome: boolean | string
         try {
-          outcome = (
-            await checkReceipt(decodeReceipt(bytes.toString()), { verifyMessage, trusted: knownServer })
-          ).ok
+          outcome = (await checkReceipt(decodeReceipt(bytes.toString()), { verifyMessage, trusted })).ok
         } catch (error) {
           outcome = (error as { code: string }).code
         }

@@ -32,6 +32,8 @@ export const startMs = Date.UTC(2026, 10, 2, 10, 0, 0)
 export const administrator = testKey('administrator')
 export const server = testKey('server')
 export const salt = Buffer.alloc(32, 9)
+/** What an auditor knows beforehand. */
+export const trusted = { serverAddresses: [server.address], administratorAddress: administrator.address }
 const checkpointKey = ed25519PrivateKey(Buffer.alloc(32, 7))
 
 export const openCheckpoints = (ledger: Ledger<Event>, directory: string): Promise<Checkpoints> =>

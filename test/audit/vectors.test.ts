@@ -7,7 +7,7 @@ import { checkBundle } from '../../src/audit/bundle-check.ts'
 import { decodeReceipt } from '../../src/audit/receipt.ts'
 import { checkReceipt } from '../../src/audit/receipt-check.ts'
 import { makeVectors } from '../support/vectors.ts'
-import { administrator, options, server, temporaryDirectory } from './support.ts'
+import { options, temporaryDirectory, trusted } from './support.ts'
 
 const folder = new URL('../../fixtures/vectors/', import.meta.url)
 const checkedIn = (name: 'ledger.json' | 'receipt.json' | 'receipt-disclosed.json') =>
@@ -106,13 +106,11 @@ test('checkpoints and the payloads of their anchors', () => {
 })
 
 test.each(['receipt.json', 'receipt-disclosed.json'] as const)('%s', async (name) => {
-  const trusted = { administratorAddress: administrator.address, serverAddresses: [server.address] }
   const verdict = await checkReceipt(decodeReceipt(checkedIn(name)), { ...options, trusted })
   expect(verdict.ok).toBe(true)
 })
 
 test('the bundle', async () => {
-  const trusted = { administratorAddress: administrator.address, serverAddresses: [server.address] }
   const verdict = await checkBundle(fileURLToPath(new URL('bundle', folder)), { ...options, trusted })
   expect(verdict).toMatchObject({
     ok: true,

@@ -2,6 +2,7 @@
 
 import { expect } from 'vitest'
 import { registerClient, registerUser } from '../../src/admin/administration.ts'
+import { deviceGrantType } from '../../src/authorization-server/device.ts'
 import { basic, type HttpRoutes, openRoutes, type Response } from './http-routes.ts'
 import { InjectAgent } from './inject-agent.ts'
 
@@ -52,10 +53,22 @@ export async function registerAll({ administrator }: HttpRoutes): Promise<void> 
   await registerUser(administrator, user)
 }
 
-/** The routes, with all of these registered. */
-export async function openRegistered(options?: Parameters<typeof openRoutes>[0]): Promise<HttpRoutes> {
+/** A device (RFC 8628), which is registered where a test asks for it. */
+export const television = {
+  client_id: 'television',
+  token_endpoint_auth_method: 'none',
+  grant_types: [deviceGrantType],
+  scope: 'read',
+}
+
+/** The routes, with all of these registered, and others. */
+export async function openRegistered(
+  options?: Parameters<typeof openRoutes>[0],
+  ...others: Parameters<typeof registerClient>[1][]
+): Promise<HttpRoutes> {
   const routes = await openRoutes(options)
   await registerAll(routes)
+  for (const client of others) await registerClient(routes.administrator, client)
   return routes
 }
 
