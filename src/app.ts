@@ -51,6 +51,9 @@ export interface App {
   close(): Promise<void>
 }
 
+/** A clock that is set right by its network moves by less. */
+const clockStepMs = 60_000
+
 /** An address that another program holds. */
 export class PortInUseError extends Error {
   readonly code = 'port_in_use'
@@ -180,6 +183,12 @@ export async function openApp({
     const retention = startRetention(core.retainer, policyOf(settings), logger)
     // What retention does ends with the sealer, whose turn it takes.
     closing.push(retention, sealing, () => core.sealer.stop())
+    const aheadMs = context.ledger.lastTimeMs - now()
+    if (aheadMs > clockStepMs)
+      logger.warn(
+        { aheadSeconds: Math.round(aheadMs / 1000) },
+        'the last event is of a later time than the clock says: events bear its time until then',
+      )
     anchorer.start()
     const keeping = keepSigningKeys(context.keys, logger)
     closing.push(async () => keeping.stop())

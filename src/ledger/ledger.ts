@@ -88,6 +88,11 @@ export class Ledger<E> {
     return Number(this.#durableFrontier.readBigUInt64BE(0))
   }
 
+  /** Time of the last event that was appended; none that follows bears an earlier one. */
+  get lastTimeMs(): number {
+    return this.#lastTimeMs
+  }
+
   /** Frontier of the tree of the events on disk, as src/tree serialises it. */
   get frontier(): Buffer {
     return this.#durableFrontier
