@@ -147,8 +147,9 @@ export class AnchorCheck {
   /** An anchor is never taken away; a running server makes more meanwhile. */
   async #checkCount(): Promise<void> {
     const least = this.#counted
+    if (least === undefined) return
     const most = await this.#count()
-    if (least === undefined || most === undefined || (least <= this.#listed && this.#listed <= most)) return
+    if (most === undefined || (least <= this.#listed && this.#listed <= most)) return
     this.#faults.add(null, 'anchor_count', `${most} anchors were made, ${this.#listed} are stored`)
   }
 

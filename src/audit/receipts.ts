@@ -232,7 +232,7 @@ export async function treeWith(
   if (!unanchored)
     throw new ReceiptError(
       'not_anchored',
-      `the event at position ${position} is not yet anchored: no anchor behind it stands in a block`,
+      `the event at position ${position} is not yet anchored: no anchor behind it stands in a block; wait for one, or take --unanchored`,
     )
   const signed = await firstSignedTree(reader, position)
   if (signed) return signed

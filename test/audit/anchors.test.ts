@@ -149,7 +149,7 @@ test('an anchor that was taken away, or counts that were altered', async () => {
   const state = annexKey('anchors')
   expect(await faultsAfter((db) => db.del(name))).toEqual([[null, 'anchor_count']])
   expect(await faultsAfter((db) => db.put(state, counts(1)))).toEqual([[null, 'anchor_count']])
-  expect(await faultsAfter((db) => db.put(state, Buffer.from('{')))).toContainEqual([null, 'anchor_count'])
+  expect(await faultsAfter((db) => db.put(state, Buffer.from('{')))).toEqual([[null, 'anchor_count']])
   expect(await faultsAfter((db) => db.put(state, counts(0)))).toEqual([])
 })
 

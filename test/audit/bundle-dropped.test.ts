@@ -219,7 +219,7 @@ test('what says so is not anchored yet: no bundle, and why', async () => {
   await expect(bundle(directory, 0, 20)).rejects.toMatchObject({
     code: 'not_anchored',
     message:
-      'records of the range were dropped by policy, and the event that says so is to be proved too: the event at position 37 is not yet anchored: no anchor behind it stands in a block',
+      'records of the range were dropped by policy, and the event that says so is to be proved too: the event at position 37 is not yet anchored: no anchor behind it stands in a block; wait for one, or take --unanchored',
   })
   expect((await readdir(folder)).filter((name) => name.includes('.new-'))).toEqual([])
   expect(await check(await bundle(directory, 0, 20, { unanchored: true }))).toMatchObject({ dropped: 15 })

@@ -136,7 +136,10 @@ describe('a receipt', () => {
 
   test('of what is not there, or not anchored, or not even signed', async () => {
     await expect(receipt([lifeEvents + 2])).rejects.toMatchObject({ code: 'not_found' })
-    await expect(receipt([lifeEvents])).rejects.toMatchObject({ code: 'not_anchored' })
+    await expect(receipt([lifeEvents])).rejects.toMatchObject({
+      code: 'not_anchored',
+      message: expect.stringMatching(/wait for one, or take --unanchored$/),
+    })
     await expect(receipt([lifeEvents], { unanchored: true })).rejects.toMatchObject({ code: 'not_anchored' })
   })
 
