@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseCoins } from '../../src/admin/coins.ts'
-import { decodeManifest } from '../../src/audit/bundle.ts'
+import { decodeManifest, encodeManifest } from '../../src/audit/bundle.ts'
 import { parseMoment } from '../../src/audit/moment.ts'
 import { decodeReceipt } from '../../src/audit/receipt.ts'
 import { formatTlogProof, parseTlogProof } from '../../src/audit/tlog-proof.ts'
@@ -192,6 +192,43 @@ describe('what was shown is parsed as it was', () => {
         const given = { timeSeconds, nonce, signature }
         expect(parseSignedRequestHeader(signedRequestHeader(given))).toEqual(given)
       }),
+    )
+  })
+
+  test('manifests of bundles: version 2 where records were dropped, and of no other version', () => {
+    const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes))
+    const hex = hash.map((bytes) => bytes.toString('hex'))
+    const files = fc.record(
+      {
+        'records.bin': hex,
+        'sides.bin': hex,
+        'dropped.jsonl': hex,
+        'servers.jsonl': hex,
+        'checkpoints.jsonl': hex,
+        'anchors.jsonl': hex,
+      },
+      { requiredKeys: ['records.bin', 'servers.jsonl', 'checkpoints.jsonl', 'anchors.jsonl'] },
+    )
+    const hashes = fc.array(hash, { maxLength: 3 })
+    fc.assert(
+      fc.property(
+        fc.nat(),
+        fc.nat(),
+        fc.nat(),
+        files,
+        hashes,
+        hashes,
+        (from, more, behind, files, ...beside) => {
+          const to = from + more
+          const [left, right] = beside
+          const manifest = { origin: 'log', from, to, size: to + 1 + behind, files, left, right }
+          const text = encodeManifest(manifest)
+          expect(decodeManifest(text)).toEqual(manifest)
+          const [version, other] = files['dropped.jsonl'] === undefined ? [1, 2] : [2, 1]
+          const relabelled = text.replace(`"version": ${version}`, `"version": ${other}`)
+          expect(() => decodeManifest(relabelled)).toThrow('is not written as this program writes it')
+        },
+      ),
     )
   })
 
