@@ -13,6 +13,7 @@ export class ErasureCheck {
   readonly #reader: StorageReader
   readonly #faults: Faults
   #unfinished = 0
+  #lastMs: number | undefined
 
   constructor(reader: StorageReader, faults: Faults) {
     this.#reader = reader
@@ -24,8 +25,14 @@ export class ErasureCheck {
     return this.#unfinished
   }
 
+  /** When the last one was; undefined where there was none. */
+  get lastMs(): number | undefined {
+    return this.#lastMs
+  }
+
   /** Takes an erasure that stands in the log. */
-  async check(subject: string, erasedAt: number): Promise<void> {
+  async check(subject: string, erasedAt: number, timeMs: number): Promise<void> {
+    this.#lastMs = timeMs
     const remaining: number[] = []
     for (const position of await this.#positions(subject))
       if (await this.#reader.get(sideKey(position))) remaining.push(position)

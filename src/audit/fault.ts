@@ -11,6 +11,7 @@ export const faultKinds = {
   stream_version: 'the event breaks the gapless order of its stream',
   side_altered: 'the side record is not the one that the record commits to',
   side_unexpected: 'a side record that no record commits to',
+  side_missing: 'a side record that is missing though no event says why',
   side_unerased: 'a side record that remains though its user was erased',
   index_missing: 'the stream index does not name the event',
   index_altered: 'the stream index names another position for the event',

@@ -12,12 +12,15 @@ import type { ExpectedRows } from './expected-rows.ts'
 import type { Faults } from './fault.ts'
 import { isLate } from './late-events.ts'
 import { brokenLaw, groundless, groundOf, misplacement, type Reference, referencesOf } from './laws.ts'
+import type { ErasedLock, MissingSides } from './missing-sides.ts'
 import { type StateBefore, type StreamStates, unknownState } from './stream-states.ts'
 
 export interface RecordChecks {
   /** Takes each record with its name, to be compared with the stream index. */
   index: { expect(record: Buffer, stream: string, version: number, position: number): void }
   states: StreamStates
+  /** Accounts for side records that are not there. */
+  missing: MissingSides
   /** What the log says was dropped. */
   drops: Drops
   /** Events that are checked elsewhere. */
@@ -27,6 +30,15 @@ export interface RecordChecks {
   erasures?: ErasureCheck
   /** Left out where read models are not compared. */
   rows?: Pick<ExpectedRows, 'expect'> | undefined
+}
+
+/** What is to be known of events that were checked elsewhere. */
+export interface Checked {
+  lastTimeMs: number
+  /** Side records that are committed to and no longer there. */
+  erased: number
+  /** The last failed login among them. */
+  lastLock: ErasedLock | undefined
 }
 
 const saltBytes = 32
@@ -64,9 +76,10 @@ export class RecordCheck {
   }
 
   /** Passes over events that were checked elsewhere. */
-  goOn({ lastTimeMs, erased }: { lastTimeMs: number; erased: number }): void {
+  goOn({ lastTimeMs, erased, lastLock }: Checked): void {
     this.#lastTimeMs = Math.max(this.#lastTimeMs, lastTimeMs)
     this.#erased += erased
+    this.#checks.missing.goOn(lastLock)
   }
 
   /** @returns false where nothing can be read from the record; a promise only where the store is asked */
@@ -90,10 +103,30 @@ export class RecordCheck {
     this.#checkTime(position, timeMs)
     const recorded: Recorded = { position, timeMs, stream, version, event }
     if (this.#checks.isLeftOut?.(recorded)) return true
-    if (commitment && !side && !this.#checks.drops.sides.has(position)) this.#erased++
     this.#checks.index.expect(bytes, stream, version, position)
     this.#checks.authority?.check(recorded, commitment)
-    return this.#checkProtocol(recorded) ?? true
+    const checked = this.#checkProtocol(recorded) ?? true
+    if (!commitment || side || this.#checks.drops.sides.has(position)) return checked
+    return this.#checkErased(recorded).then(() => checked)
+  }
+
+  async #checkErased(recorded: Recorded): Promise<void> {
+    if (await this.#checks.missing.isAccountedFor(recorded)) this.#erased++
+    else this.#tellMissing(recorded.position)
+  }
+
+  /** Once all events were taken. @param lastErasureMs when the last person was erased */
+  finish(lastErasureMs: number | undefined): void {
+    const lock = this.#checks.missing.lockNotAccountedFor(lastErasureMs)
+    if (lock) this.#tellMissing(lock.position)
+  }
+
+  #tellMissing(position: number): void {
+    this.#faults.add(
+      position,
+      'side_missing',
+      `the side record of the event at ${position} is missing, and no event says why`,
+    )
   }
 
   /** Takes a position without a record. */
@@ -199,7 +232,8 @@ export class RecordCheck {
     states.evolve(before, recorded)
     const lookUps = this.#checkReferences(recorded)
     const { erasures } = this.#checks
-    if (event.type === 'user.erased' && erasures) lookUps.push(erasures.check(event.subject, position))
+    if (event.type === 'user.erased' && erasures)
+      lookUps.push(erasures.check(event.subject, position, recorded.timeMs))
     const ground = before === unknownState ? undefined : groundOf(event, before.state)
     if (ground) lookUps.push(this.#checkGround(recorded, ground))
     return allOf(lookUps)

@@ -16,8 +16,9 @@ import type { Drops } from './drops.ts'
 import { EntryCursor, listsOf } from './entry-cursor.ts'
 import { ExpectedRows } from './expected-rows.ts'
 import { Faults } from './fault.ts'
+import { MissingSides } from './missing-sides.ts'
 import type { PartSums } from './part-sums.ts'
-import { RecordCheck } from './record-check.ts'
+import { type Checked, RecordCheck } from './record-check.ts'
 import { StreamStates } from './stream-states.ts'
 
 /** Positions from `start` up to but not including `end`, both at the edge of a block. */
@@ -26,14 +27,11 @@ export interface Stretch {
   end: number
 }
 
-export interface CheckedStretch extends Stretch {
+export interface CheckedStretch extends Stretch, Checked {
   /** The hash over each block, one behind the other. */
   blockRoots: Uint8Array
   /** Infinite where all of its records were dropped. */
   firstTimeMs: number
-  lastTimeMs: number
-  /** Side records that are committed to and no longer there. */
-  erased: number
   /** Events that are still to be judged, in the order of the log; nothing of them is in the sums. */
   inOrder: StoredEvent[]
 }
@@ -64,10 +62,12 @@ export async function checkStretch(
   const faults = new Faults(1)
   const inOrder: StoredEvent[] = []
   let isLeftOut = false
+  const missing = new MissingSides(reader)
   const expected = rows && new ExpectedRows(rows)
   const records = new RecordCheck(faults, {
     index,
     rows: expected,
+    missing,
     states: new StreamStates(reader, { isIndexRight: true }),
     drops,
     isLeftOut: ({ position, event }) => {
@@ -126,6 +126,7 @@ export async function checkStretch(
     firstTimeMs,
     lastTimeMs: records.lastTimeMs,
     erased: records.erased,
+    lastLock: missing.lastLock,
     inOrder,
   }
 }

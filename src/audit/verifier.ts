@@ -3,7 +3,10 @@
  * the records, then everything else that is stored is looked at.
  */
 import { decodePosition } from '../ledger/layout.ts'
+import { readRecords } from '../ledger/reader.ts'
+import { recordTime, typeOf } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
+import { eventLayouts } from '../oauth/events.ts'
 import type { Hash } from '../tree/hash.ts'
 import { AnchorCheck } from './anchor-check.ts'
 import { Authority } from './authority.ts'
@@ -15,6 +18,7 @@ import { Faults } from './fault.ts'
 import { IndexCheck } from './index-check.ts'
 import { checkLifetimes } from './lifetime-check.ts'
 import type { LogParts } from './log-parts.ts'
+import { MissingSides } from './missing-sides.ts'
 import { RecordCheck } from './record-check.ts'
 import { RowCheck } from './row-check.ts'
 import { checkStrayEntries } from './stray-entries.ts'
@@ -88,7 +92,16 @@ export class Verifier {
     const index = new IndexCheck(this.#reader, this.#faults, this.#size, isDamaged, drops)
     const rows = this.#options.rows ? new RowCheck(this.#reader) : undefined
     const states = new StreamStates(this.#reader, { isDamaged })
-    this.#records = new RecordCheck(this.#faults, { index, states, drops, authority, erasures, rows })
+    const missing = new MissingSides(this.#reader)
+    this.#records = new RecordCheck(this.#faults, {
+      index,
+      states,
+      missing,
+      drops,
+      authority,
+      erasures,
+      rows,
+    })
     await this.#takeBlocks(0)
     await this.#checkBeyond()
     await index.finish(this.#sizeNow, this.#onProgress('stream index'))
@@ -105,6 +118,7 @@ export class Verifier {
     this.#records = new RecordCheck(this.#faults, {
       index: sums.index,
       states,
+      missing: new MissingSides(this.#reader),
       drops,
       authority,
       erasures,
@@ -264,8 +278,17 @@ export class Verifier {
       this.#faults.add(record, 'record_unexpected', `the log ends before position ${record}`)
     if (side !== undefined) this.#faults.add(side, 'side_unexpected', `the log ends before position ${side}`)
     if (tile !== undefined) this.#faults.add(null, 'entry_unexpected', `tile 0/${tile} is behind the log`)
+    this.#records.finish(await this.#lastErasureMs(sizeNow))
     await checkStrayEntries(this.#reader, this.#faults)
     await this.#log.drops.checkAges(this.#reader, this.#faults)
+  }
+
+  /** When the last person was erased, by the events that came meanwhile too. */
+  async #lastErasureMs(sizeNow: number): Promise<number | undefined> {
+    let lastMs = this.#erasures.lastMs
+    for await (const [, bytes] of readRecords(this.#reader, this.#size, sizeNow))
+      if (typeOf(bytes) === eventLayouts['user.erased'].code) lastMs = recordTime(bytes)
+    return lastMs
   }
 
   /** @param compare tells of the rows that are other ones; left out where nobody asks */
