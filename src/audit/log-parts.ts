@@ -43,8 +43,7 @@ export class LogParts {
    * @returns whether the stream index names the events and nothing else, and late events keep to the laws
    */
   async holdsIndex(sizeNow: () => Promise<number>, onProgress: OnProgress): Promise<boolean> {
-    const count = Math.max(this.#work.width * partsEach, Math.ceil(this.#size / eventsEachPart))
-    const parts = await partsOfIndex(this.#reader, this.#size, count)
+    const parts = await partsOfIndex(this.#reader, this.#size, this.#partCount)
     let newest = -1
     let done = 0
     for await (const scanned of ahead(this.#work.width, parts, (part) =>
@@ -69,14 +68,17 @@ export class LogParts {
     if (!entries) return true
     this.rows?.clear()
     for (const { rows } of await this.#work.sums()) if (rows) entries.add(rows)
-    const count = Math.max(this.#work.width * partsEach, Math.ceil(this.#size / eventsEachPart))
-    const parts = await partsOfRows(this.#reader, this.#size, count)
+    const parts = await partsOfRows(this.#reader, this.#size, this.#partCount)
     let done = 0
     for await (const stored of ahead(this.#work.width, parts, (part) => this.#work.rows(part))) {
       entries.add(stored)
       onProgress(Math.round((this.#size * ++done) / parts.length), this.#size)
     }
     return entries.differing(1).size === 0
+  }
+
+  get #partCount(): number {
+    return Math.max(this.#work.width * partsEach, Math.ceil(this.#size / eventsEachPart))
   }
 
   *#cut(): Generator<Stretch> {
