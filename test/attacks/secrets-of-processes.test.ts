@@ -41,6 +41,13 @@ const shownByProc = (): string[] =>
     }
   })
 
+/** Without that, a receipt of what has just happened is refused. */
+async function isAllSigned(): Promise<boolean> {
+  const { position } = await (await server.connect())!.operations.status({})
+  const answer = await fetch(`${server.url}/ledger/checkpoint`)
+  return answer.ok && Number((await answer.text()).split('\n')[1]) >= position
+}
+
 describe.skipIf(!existsSync('/proc/self/environ'))('what ps shows', () => {
   const redirect = ['--redirect', sampleClient.registeredRedirectUris[0]!]
 
@@ -87,6 +94,7 @@ describe.skipIf(!existsSync('/proc/self/environ'))('what ps shows', () => {
 
   test.each(commands)('%s', async (name, words, input, secret) => {
     const { access_token: token } = await signOn(server.url)
+    if (name === 'audit receipt') await eventually('all that happened is signed', isAllSigned)
     const given = input(token)
     const child = server.run([...name.split(' '), ...words()])
     const shown = new Set<string>()
