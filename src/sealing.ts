@@ -27,7 +27,7 @@ export function startSealing(
     const beforeMs = now() - ageMs
     try {
       const sealed = await sealer.run(beforeMs, beforeMs - Math.min(ageMs, longestWaitMs))
-      if (sealed.events > 0) log.info(sealed, 'older events moved into segments')
+      if (hasMoved(sealed)) log.info(sealed, 'older events moved into segments')
     } catch (error) {
       log.error({ err: error }, 'older events could not be moved into segments')
     }
@@ -55,6 +55,8 @@ export async function sealOnDemand(
       'signon.ledger.seal-after is 0: say with --before what is to be sealed',
     )
   const sealed = await sealer.run(Math.min(beforeMs ?? nowMs - ageMs, nowMs))
-  if (sealed.events > 0) await sealer.compact()
+  if (hasMoved(sealed)) await sealer.compact()
   return sealed
 }
+
+const hasMoved = ({ events, streams }: Sealed): boolean => events + streams > 0

@@ -79,8 +79,7 @@ export class Collector {
     const due: Buffer[] = []
     const later: Buffer[] = []
     const all = new Set(streams)
-    const range = { gte: ownRange('later').gte, lt: laterKey(beforeMs, ''), limit: mostDue }
-    for await (const [key] of storage.hot.entries(range)) {
+    for await (const [key] of storage.hot.entries({ ...dueBefore(beforeMs), limit: mostDue })) {
       due.push(key)
       all.add(decodeLater(key).stream)
     }
@@ -100,11 +99,23 @@ export class Collector {
   }
 }
 
+const dueBefore = (timeMs: number) => ({ gte: ownRange('later').gte, lt: laterKey(timeMs, '') })
+
+/** Whether there is a stream that was to be looked at before a time. */
+export async function isAnyDue({ hot }: SegmentedStorage, timeMs: number): Promise<boolean> {
+  for await (const _ of hot.entries({ ...dueBefore(timeMs), limit: 1 })) return true
+  return false
+}
+
 /** Entries as they come, sorted a few thousand at a time. */
-class SortedEntries {
+export class SortedEntries {
   readonly #runs: Entry[][] = []
   #open: Entry[] = []
   filterParts = 0
+
+  get isEmpty(): boolean {
+    return this.#runs.length === 0 && this.#open.length === 0
+  }
 
   add(key: Buffer, value: Buffer): void {
     this.#open.push([key, value])

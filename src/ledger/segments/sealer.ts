@@ -9,14 +9,16 @@
  * 4. What has not changed since is deleted from LevelDB, a few hundred keys a batch, then the segment is noted as
  *    cleared. Dying here leaves the rest, and the next run goes on with it.
  *
- * Then segments that lie side by side are merged, so that there are few of them.
+ * Then segments that lie side by side are merged, so that there are few of them. Where no event is left that is old
+ * enough, streams may still have come to their end: their rows go the same way, into the newest segment, which is
+ * written anew with them.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { eventKey } from '../layout.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Entry } from '../storage.ts'
 import type { ColdRows } from './cold-rows.ts'
-import { Collector } from './collect.ts'
+import { Collector, isAnyDue, type SortedEntries } from './collect.ts'
 import { mergeEntries } from './merge.ts'
 import { mergeable } from './merge-plan.ts'
 import { registerSegment, writeNewSegment } from './register.ts'
@@ -36,7 +38,7 @@ export interface Sealed {
   events: number
   /** Streams that were over, whose rows moved. */
   streams: number
-  /** Segments that were written, merged ones not counted. */
+  /** Segments of these events, merged ones not counted. */
   segments: number
 }
 
@@ -116,44 +118,98 @@ export class Sealer {
       await this.#clearAll()
       while (await this.#mergeSome()) {}
     }
-    while (await this.#mergeSome()) {}
+    for (;;) {
+      while (await this.#mergeSome()) {}
+      const streams = await this.#sealEnded(beforeMs, restBeforeMs)
+      if (streams === undefined) break
+      sealed.streams += streams
+    }
   }
 
   /** @returns nothing where nothing is old enough */
   async #seal(beforeMs: number, restBeforeMs: number): Promise<Registration | undefined> {
-    const { storage } = this.#options
-    const first = storage.segments.end
-    storage.deletedMeanwhile = new Map()
-    try {
-      const collector = new Collector(storage, this.#options.coldRows, () => this.#breathe())
+    const first = this.#options.storage.segments.end
+    return this.#collecting(async (collector) => {
       const found = await collector.events(first, this.#segmentEvents, beforeMs)
       if (found.events < this.#segmentEvents && !(found.firstMs < restBeforeMs)) return undefined
       const { due, later } = await collector.streams(found.streams, beforeMs, this.#segmentEvents)
       await this.#inBatches(later, (batch, key) => batch.put(key, nothing))
-      const content = {
+      const registration = await this.#write({
         first,
         last: first + found.events - 1,
         entries: mergeEntries(collector.sorted.lists()),
         mostFilterParts: collector.sorted.filterParts,
-      }
-      const registration = await this.#write(content)
-      await registerSegment(storage, registration, [])
+      })
+      await registerSegment(this.#options.storage, registration, [])
       await this.#inBatches(due, (batch, key) => batch.del(key))
       return registration
+    })
+  }
+
+  /**
+   * Moves rows of streams whose events are all in segments, where one of them was to be looked at before
+   * `restBeforeMs`.
+   *
+   * @returns how many more have moved; nothing where none is due
+   */
+  async #sealEnded(beforeMs: number, restBeforeMs: number): Promise<number | undefined> {
+    const { storage } = this.#options
+    const newest = storage.segments.list.at(-1)
+    if (!newest || !(await isAnyDue(storage, restBeforeMs))) return undefined
+    const { sorted, registration } = await this.#collecting(async (collector) => {
+      const { sorted } = collector
+      const { due, later } = await collector.streams(new Set(), beforeMs, this.#segmentEvents)
+      await this.#inBatches(later, (batch, key) => batch.put(key, nothing))
+      const registration = sorted.isEmpty ? newest.registration : await this.#writeAnew(newest, sorted)
+      await this.#inBatches(due, (batch, key) => batch.del(key))
+      return { sorted, registration }
+    })
+    if (!registration.isCleared) await this.#clear(registration, mergeEntries(sorted.lists()))
+    return registration.streams - newest.registration.streams
+  }
+
+  /** Replaces the newest segment by one with these entries, which count before its own. */
+  async #writeAnew({ registration: former, file }: Segment, sorted: SortedEntries): Promise<Registration> {
+    const { storage } = this.#options
+    const { first, last, generation = 0 } = former
+    const registration = await this.#write({
+      first,
+      last,
+      generation: generation + 1,
+      entries: mergeEntries([...sorted.lists(), file.entryLists(everything)]),
+      mostFilterParts: sorted.filterParts + file.trailer.filterParts,
+    })
+    await registerSegment(storage, registration, [{ registration: former, file }])
+    await removeSegment(storage.segments.folder, file.name)
+    return registration
+  }
+
+  /** Collects what a segment is to hold, and keeps in mind what is deleted until it is registered. */
+  async #collecting<T>(work: (collector: Collector) => Promise<T>): Promise<T> {
+    const { storage, coldRows } = this.#options
+    storage.deletedMeanwhile = new Map()
+    try {
+      return await work(new Collector(storage, coldRows, () => this.#breathe()))
     } finally {
       storage.deletedMeanwhile = undefined
     }
   }
 
   async #clearAll(): Promise<void> {
-    for (const segment of this.#options.storage.segments.list)
-      if (!segment.registration.isCleared) await this.#clear(segment)
+    const { storage } = this.#options
+    for (const { registration, file } of storage.segments.list)
+      if (!registration.isCleared) {
+        await this.#clear(registration, file.entryLists(everything))
+        const { first, last } = registration
+        await storage.hot.compact({ gte: eventKey(first), lt: eventKey(last + 1) })
+      }
   }
 
-  async #clear({ registration, file }: Segment): Promise<void> {
+  /** Deletes from LevelDB what has moved to a segment, and notes that nothing of it is left there. */
+  async #clear(registration: Registration, lists: AsyncIterable<readonly Entry[]>): Promise<void> {
     const { storage } = this.#options
     let moved: Entry[] = []
-    for await (const entries of file.entryLists(everything))
+    for await (const entries of lists)
       for (const entry of entries) {
         moved.push(entry)
         if (moved.length < deletedAtOnce) continue
@@ -166,7 +222,6 @@ export class Sealer {
     batch.put(...registrationEntry(cleared))
     await batch.write()
     storage.segments.note(cleared)
-    await storage.hot.compact({ gte: eventKey(registration.first), lt: eventKey(registration.last + 1) })
   }
 
   /** A state that has changed since, or is about to, stays: its new event has a segment of its own to come. */

@@ -23,7 +23,7 @@ test('after each of several kills', async () => {
       expect(decodePosition(storage.get(streamKey(stream, 0))!)).toBe(Number(position))
       expect(storage.get(rowKey(tokenRowKey(hashToken(token))))?.toString()).toBe(stream)
     }
-    await sealer.run(5000)
+    await sealer.run(20_000)
     await checkTree(ledger)
     expect(storage.segments.list.every(({ registration }) => registration.isCleared)).toBe(true)
     for (const kind of ['event', 'stream', 'row'] as const)

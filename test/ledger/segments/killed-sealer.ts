@@ -1,4 +1,7 @@
-/** Issues tokens and seals what is over, without end, and tells of each token once it is acknowledged. */
+/**
+ * Issues tokens and seals what is over, without end, and tells of each token once it is acknowledged. Every other one is
+ * live while its event is sealed, and over some runs later.
+ */
 import { TokenSecrets } from '../../../src/authorization-server/token-secrets.ts'
 import { Ledger } from '../../../src/ledger/ledger.ts'
 import { Sealer } from '../../../src/ledger/segments/sealer.ts'
@@ -15,7 +18,7 @@ const secrets = new TokenSecrets(Buffer.alloc(32, 1))
 const sealer = new Sealer({ ledger, storage, coldRows, segmentEvents: 16 })
 
 async function issueForEver(): Promise<never> {
-  for (;;) {
+  for (let count = 0; ; count++) {
     const { token, hash } = secrets.create('access')
     const issued: Event = {
       type: 'token.issued',
@@ -25,7 +28,7 @@ async function issueForEver(): Promise<never> {
       subject: null,
       scopes: [],
       accessTokenHash: hash,
-      accessExpiresAtSeconds: 1,
+      accessExpiresAtSeconds: count % 2 === 0 ? 1 : 10,
       refreshTokenHash: null,
       refreshExpiresAtSeconds: null,
     }
@@ -36,8 +39,8 @@ async function issueForEver(): Promise<never> {
 }
 
 async function sealForEver(): Promise<never> {
-  for (;;) {
-    await sealer.run(5000)
+  for (let count = 0; ; count++) {
+    await sealer.run(count % 5 === 4 ? 20_000 : 5000)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -115,6 +115,9 @@ test('law: sealing and merging change nothing that is read, and rows stay those 
         await checkWorld(world)
         expect(await hotCount(world, 'event')).toBe(0)
         expect(await hotCount(world, 'stream')).toBe(0)
+        world.clock.nowMs += 10 ** 10
+        await world.sealer.run(world.clock.nowMs)
+        expect(await hotStates(world)).toBe(0)
         const before = await entriesOf(world.storage)
         world = await world.reopen()
         expect(await entriesOf(world.storage)).toEqual(before)
@@ -232,6 +235,36 @@ describe('what is over', () => {
     expect(readdirSync(placesIn(world.folder).segments).length).toBe(world.storage.segments.list.length)
   })
 
+  test('leaves LevelDB though nothing happens any more, into the newest segment', async () => {
+    let world = await openSealedWorld()
+    const holdings = emptyHoldings()
+    for (const request of some) await perform(world as never, holdings, request)
+    const states = await hotStates(world)
+    await world.sealer.run(world.clock.nowMs + 1)
+    const { list } = world.storage.segments
+    const { generation, ...newest } = list.at(-1)!.registration
+    expect([states > 0, generation, newest.streams]).toEqual([true, undefined, 0])
+    const before = await entriesOf(world.storage)
+    world.clock.nowMs += 100_000_000
+    // Nobody is kept waiting for it: a day's worth is moved at once.
+    const early = await world.sealer.run(world.clock.nowMs, 0)
+    expect(early).toEqual({ events: 0, streams: 0, segments: 0 })
+    expect(await world.sealer.run(world.clock.nowMs)).toEqual({ events: 0, streams: states, segments: 0 })
+    const lastNow = world.storage.segments.list.at(-1)!.registration
+    expect(lastNow).toMatchObject({ first: newest.first, last: newest.last, generation: expect.any(Number) })
+    expect(lastNow.isCleared).toBe(true)
+    expect(await hotStates(world)).toBe(0)
+    expect(await entriesOf(world.storage)).toEqual(before)
+    expect(await world.sealer.run(world.clock.nowMs)).toEqual({ events: 0, streams: 0, segments: 0 })
+    world = await world.reopen()
+    expect(await entriesOf(world.storage)).toEqual(before)
+    expect(readdirSync(placesIn(world.folder).segments).sort()).toEqual(
+      world.storage.segments.list.map(({ file }) => file.name).sort(),
+    )
+    await perform(world as never, holdings, { kind: 'issue', pick: 0, other: 0 })
+    await checkWorld(world)
+  })
+
   test.each<[string, string, readonly Event[]]>([
     ['a pushed request that has expired', 'par:1', [pushed]],
     ['pauses, an hour after the last', 'attempts:1', [locked, { ...locked, from: 'A'.repeat(43) }]],
@@ -257,8 +290,6 @@ describe('what is over', () => {
     await sealer.run(before)
     expect(storage.hot.get(key)).toBeDefined()
     if (events.length > 1) await ledger.append(stream, 1, events.slice(1), 0)
-    // Streams that were not over are looked at again when there is something new to seal.
-    await ledger.append('par:2', 0, [pushed], 0)
     const state = storage.get(key)
     await sealer.run(after)
     expect(storage.hot.get(key)).toBeUndefined()
