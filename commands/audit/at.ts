@@ -24,7 +24,9 @@ The answer comes from an index by time, and from the events that it does not kno
   }
   static override flags = {
     ...profileFlag,
-    user: Flags.string({ description: 'name of a user, or the subject, as of a user who was removed' }),
+    user: Flags.string({
+      description: 'name that a user bore then, or the subject, as of a user who was erased',
+    }),
     client: Flags.string({ description: 'client id' }),
     scope: Flags.string({ description: 'only tokens with this scope' }),
     'whole-log': Flags.boolean({ description: 'go through the log up to that moment, not by the index' }),
@@ -36,7 +38,7 @@ The answer comes from an index by time, and from the events that it does not kno
     const atMs = parseMoment(args.time)
     if (atMs > this.now()) throw new MomentError(`${args.time} lies in the future: nobody knows yet`)
     return this.withConnection(flags, async ({ reader }) => {
-      const subject = user === undefined ? undefined : await subjectOfUser(reader, user)
+      const subject = user === undefined ? undefined : await subjectOfUser(reader, user, atMs)
       if (user !== undefined && subject === undefined)
         throw new ControlError('not_found', 'The user not found.')
       if (client !== undefined && !(await isClientKnown(reader, client)))

@@ -15,9 +15,9 @@ import { isSessionLive, type Session } from '../oauth/session.ts'
 import { evolveLoaded, kindOfStream, type Loaded } from '../projections/rows.ts'
 import type { States, StreamKind } from '../projections/state-codec.ts'
 import { retentionOf } from './drops.ts'
-import { subjectOf } from './history.ts'
 import { streamsAt } from './lifetimes-at.ts'
 import { eventsUntil } from './moment.ts'
+import { bearerAt } from './user-names.ts'
 
 export interface AccessQuestion {
   atMs: number
@@ -210,9 +210,13 @@ class Past {
   }
 }
 
-/** The subject of a user by name or, as for one who was removed, by the subject itself. */
-export async function subjectOfUser(reader: StorageReader, user: string): Promise<string | undefined> {
-  const named = await subjectOf(reader, user)
+/** The subject of the user who bore a name then or, as for one who was erased, the subject itself. */
+export async function subjectOfUser(
+  reader: StorageReader,
+  user: string,
+  atMs: number,
+): Promise<string | undefined> {
+  const named = await bearerAt(reader, user, atMs)
   if (named !== undefined) return named
   return (await reader.get(streamKey(streamOf.user(user), 0))) && user
 }

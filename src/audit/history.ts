@@ -12,8 +12,9 @@ import type { EventRecord } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { type Recorded, streamOf } from '../oauth/events.ts'
-import { historyRowPrefix, tokenRowKey, usernameRowKey } from '../projections/rows.ts'
+import { historyRowPrefix, tokenRowKey } from '../projections/rows.ts'
 import { hashOfToken } from './token-hash.ts'
+import { bearersOf, subjectOf } from './user-names.ts'
 
 const codec = { encode: encodeEvent, decode: decodeEvent }
 /** Streams that are asked for at a time. */
@@ -28,7 +29,7 @@ export type HistorySubject =
   | { session: string }
   /** Any stream by its name, such as `consent:<subject>:<client>`. */
   | { stream: string }
-  /** A user who was not removed. */
+  /** The user who bears the name; where nobody does, all who bore it and were not erased. */
   | { username: string }
   | { subject: string }
   | { client: string }
@@ -63,20 +64,26 @@ async function positionsOf(reader: StorageReader, about: HistorySubject): Promis
       ...(await positionsOfStream(reader, streamOf.client(about.client))),
       ...(await positionsOfRows(reader, 'c', about.client)),
     ]
-  const subject = 'subject' in about ? about.subject : await subjectOf(reader, about.username)
-  if (subject === undefined) return []
-  return [
-    ...(await positionsOfStream(reader, streamOf.user(subject))),
-    ...(await positionsOfRows(reader, 'u', subject)),
-  ]
+  const positions: number[] = []
+  for (const subject of 'subject' in about ? [about.subject] : await subjectsOf(reader, about.username))
+    positions.push(
+      ...(await positionsOfStream(reader, streamOf.user(subject))),
+      ...(await positionsOfRows(reader, 'u', subject)),
+    )
+  return positions
+}
+
+async function subjectsOf(reader: StorageReader, username: string): Promise<string[]> {
+  const present = await subjectOf(reader, username)
+  if (present !== undefined) return [present]
+  const former: string[] = []
+  for await (const subject of bearersOf(reader, username)) former.push(subject)
+  return former
 }
 
 /** The stream of the grant or session that a token belongs to, by SHA-256 of the token, base64url. */
 export const streamOfTokenHash = async (reader: StorageReader, hash: string): Promise<string | undefined> =>
   (await reader.get(rowKey(tokenRowKey(hash))))?.toString()
-
-export const subjectOf = async (reader: StorageReader, username: string): Promise<string | undefined> =>
-  (await reader.get(rowKey(usernameRowKey(username.normalize('NFC')))))?.toString()
 
 async function positionsOfSession(reader: StorageReader, session: string): Promise<number[]> {
   const own = await positionsOfStream(reader, streamOf.session(session))

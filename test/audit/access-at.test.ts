@@ -82,10 +82,11 @@ describe('the sample ledger', () => {
   })
 
   test('users by name and by subject, clients by id', async () => {
-    expect(await subjectOfUser(storage, 'alice')).toBe('alice-subject')
-    expect(await subjectOfUser(storage, 'bob')).toBeUndefined()
-    expect(await subjectOfUser(storage, 'bob-subject')).toBe('bob-subject')
-    expect(await subjectOfUser(storage, 'nobody')).toBeUndefined()
+    const then = (user: string) => subjectOfUser(storage, user, at(7))
+    expect(await then('alice')).toBe('alice-subject')
+    expect(await then('bob')).toBe('bob-subject')
+    expect(await then('bob-subject')).toBe('bob-subject')
+    expect(await then('nobody')).toBeUndefined()
     expect(await isClientKnown(storage, 'trusted')).toBe(true)
     expect(await isClientKnown(storage, 'trust')).toBe(false)
   })
