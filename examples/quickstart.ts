@@ -30,6 +30,7 @@ import { awaitEnding, outliveReaders } from '../src/terminal/ending.ts'
 import { monitorScreen } from '../src/terminal/monitor-screen.ts'
 import { appearanceOf } from '../src/terminal/output.ts'
 import { progressLine } from '../src/terminal/progress.ts'
+import { ofRunningServer } from '../src/verifiable-ledger.ts'
 import { verificationText } from '../src/verification-text.ts'
 
 const callback = 'http://127.0.0.1:8888/callback'
@@ -213,9 +214,7 @@ async function main(): Promise<App> {
     return [`tree of ${size} events in transaction ${txid.slice(0, 8)}..., block ${block.height}`, undefined]
   })
   const verification = await step('verify', async () => {
-    const { administrator, servers } = await connection.operations.coinAddresses({})
-    const result = await verifyHistory(connection, {
-      trusted: { administratorAddress: administrator, serverAddresses: servers },
+    const result = await verifyHistory(await ofRunningServer(connection), {
       chain: nodeClient({
         endpoint: app.status().endpoint,
         timeoutMs: loaded.settings.coinstack.timeoutMs,

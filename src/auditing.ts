@@ -1,5 +1,5 @@
 /** What the audit commands and the quickstart share: whom to trust, which node to ask. */
-import { type Connection, ControlError, connectTo } from './admin/connection.ts'
+import { ControlError, connectTo } from './admin/connection.ts'
 import type { BackupManifest } from './audit/backup.ts'
 import type { SavedCheckpoint } from './audit/checkpoint-check.ts'
 import { rebuildLifetimes } from './audit/lifetime-rebuild.ts'
@@ -15,10 +15,11 @@ import type { HomePaths } from './config/home.ts'
 import { openSegmentedStorage } from './ledger/segments/segmented-storage.ts'
 import { parseCheckpoint } from './tree/checkpoint.ts'
 import { parseNote } from './tree/signed-note.ts'
+import type { VerifiableLedger } from './verifiable-ledger.ts'
 
 export interface AuditOptions {
-  /** Addresses from the settings, not from the log. */
-  trusted: { administratorAddress: string; serverAddresses: readonly string[] }
+  /** Addresses of further servers to trust. */
+  servers?: readonly string[]
   /** The node to ask about the anchors; without it they are checked as far as the log tells. */
   chain?: ChainClient | undefined
   /** It was named by who asks: that it could not be asked is a fault. */
@@ -31,19 +32,25 @@ export interface AuditOptions {
 }
 
 /** Verifies the whole log of a server, running or stopped, in this process. */
-export function verifyHistory(connection: Connection, options: AuditOptions): Promise<Verification> {
-  const { trusted, chain, mustAskChain, saved, paths, onProgress } = options
+export function verifyHistory(ledger: VerifiableLedger, options: AuditOptions): Promise<Verification> {
+  const { servers: further = [], chain, mustAskChain, saved, paths, onProgress } = options
+  const { reader, isRunning, addresses, origin, segments, kept, found } = ledger
+  const { administrator, servers, peers } = addresses
   const threads = auditThreads(
-    connection.isRunning
-      ? { controlSocket: paths.controlSocket }
-      : { ledger: paths.ledger, segments: paths.segments },
+    isRunning ? { controlSocket: paths.controlSocket } : { ledger: paths.ledger, segments: paths.segments },
   )
-  return verifyLedger(connection.reader, {
+  return verifyLedger(reader, {
     verifyMessage: (address, text, signature) => verifyMessage(text, address, signature),
-    trusted,
+    trusted: {
+      administratorAddress: administrator,
+      serverAddresses: [...servers, ...peers, ...further],
+      ...(origin !== undefined && { origin }),
+    },
     // A running server goes on writing its read models while they would be compared.
-    rows: !connection.isRunning,
-    segments: { folder: paths.segments, list: () => connection.operations.segments({}) },
+    rows: !isRunning,
+    kept,
+    found,
+    segments: { folder: paths.segments, list: segments },
     ...(chain && { chain }),
     ...(mustAskChain && { mustAskChain }),
     ...(saved && { savedCheckpoints: saved }),
@@ -129,10 +136,4 @@ export async function restoreLedger(
     // The segments of a backup are in its ledger.
     threadsOf: (ledger) => auditThreads({ ledger, segments: paths.segments }),
   })
-}
-
-/** The node's own endpoint; none for an embedded node that is not running. */
-export async function nodeEndpoint({ operations }: Connection): Promise<string | undefined> {
-  const { endpoint } = await operations.status({})
-  return endpoint === 'embedded' ? undefined : endpoint
 }

@@ -14,7 +14,7 @@ import { TokenSecrets } from './authorization-server/token-secrets.ts'
 import { UserDirectory } from './authorization-server/user-directory.ts'
 import { signMessage, verifyMessage } from './chain/message.ts'
 import type { HomePaths } from './config/home.ts'
-import type { LoadedSettings } from './config/load.ts'
+import { chosenOrigin, type LoadedSettings } from './config/load.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { Checkpoints } from './ledger/checkpoints.ts'
 import { LedgerError } from './ledger/errors.ts'
@@ -61,17 +61,17 @@ export interface CoreOptions {
  * @throws LedgerError locked, damaged or unavailable; ChainError for a malformed key
  */
 export async function openCore(
-  { settings, sources }: LoadedSettings,
+  loaded: LoadedSettings,
   paths: HomePaths,
   issuer: string,
   now: () => number,
   { access = 'write', onError }: CoreOptions = {},
 ): Promise<Core> {
+  const { settings } = loaded
   const storage = await openSegmentedStorage(paths.ledger, paths.segments)
   try {
     const ledger = new Ledger<Event>(storage, eventCodec, projectRows)
-    const isOriginSet = !['default', 'derived', 'unset'].includes(sources['signon.ledger.origin'].layer)
-    const origin = await originOf(storage, settings.ledger.origin, isOriginSet)
+    const origin = (await originOf(storage, chosenOrigin(loaded))) ?? settings.ledger.origin
     const identity = createIdentity(settings.server.privateKeys, origin, settings.admin.address)
     const models = new ReadModels(ledger, settings.cache.entries)
     const checkpoints = await Checkpoints.open(
@@ -152,18 +152,18 @@ export async function openCore(
 }
 
 /** A ledger keeps the origin of its first event: signatures and checkpoints of the past name it. */
-async function originOf(storage: Storage, wanted: string, isSet: boolean): Promise<string> {
+async function originOf(storage: Storage, chosen: string | undefined): Promise<string | undefined> {
   for await (const { event } of readEvents(storage, eventCodec, 0, 1)) {
     if (event.type !== 'server.opened')
       throw new LedgerError('damaged', 'the ledger does not begin with its server')
-    if (isSet && event.origin !== wanted)
+    if (chosen !== undefined && event.origin !== chosen)
       throw new LedgerError(
         'damaged',
-        `the ledger is that of ${event.origin}, but signon.ledger.origin is ${wanted}`,
+        `the ledger is that of ${event.origin}, but signon.ledger.origin is ${chosen}`,
       )
     return event.origin
   }
-  return wanted
+  return undefined
 }
 
 /** The keys that servers of this ledger sign checkpoints with, former ones included. */

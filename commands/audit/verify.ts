@@ -1,16 +1,11 @@
 import { Flags } from '@oclif/core'
 import type { Verification } from '../../src/audit/verify.ts'
-import {
-  nodeEndpoint,
-  type Rebuilt,
-  rebuildReadModels,
-  savedCheckpoint,
-  verifyHistory,
-} from '../../src/auditing.ts'
+import { type Rebuilt, rebuildReadModels, savedCheckpoint, verifyHistory } from '../../src/auditing.ts'
 import type { HomePaths } from '../../src/config/home.ts'
 import { nodeClient } from '../../src/node-client.ts'
 import { OperatorCommand, profileFlag } from '../../src/operator-command.ts'
 import { eventProgress, progressLine } from '../../src/terminal/progress.ts'
+import { openToVerify } from '../../src/verifiable-ledger.ts'
 import { rebuiltText, verificationText } from '../../src/verification-text.ts'
 
 export default class AuditVerify extends OperatorCommand {
@@ -49,19 +44,16 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise. Where the 
   async run(): Promise<Verification & { rebuilt?: Rebuilt }> {
     const { flags } = await this.parse(AuditVerify)
     const paths = this.paths(flags.home)
-    const { settings } = this.load(paths, flags.profile)
+    const loaded = this.load(paths, flags.profile)
     const saved = (flags.from ?? []).map(savedCheckpoint)
     const rebuilt = flags.rebuild ? await this.#rebuild(paths) : undefined
-    return this.withConnection(flags, async (connection) => {
-      const { administrator, servers, peers } = await connection.operations.coinAddresses({})
+    const ledger = await openToVerify(loaded, paths)
+    try {
       const progress = progressLine(process.stderr, this.errorAppearance.interactive)
-      const endpoint = flags.offline ? undefined : (flags.node ?? (await nodeEndpoint(connection)))
-      const { timeoutMs } = settings.coinstack
-      const verification = await verifyHistory(connection, {
-        trusted: {
-          administratorAddress: administrator,
-          serverAddresses: [...servers, ...peers, ...(flags.server ?? [])],
-        },
+      const endpoint = flags.offline ? undefined : (flags.node ?? ledger.endpoint)
+      const { timeoutMs } = loaded.settings.coinstack
+      const verification = await verifyHistory(ledger, {
+        servers: flags.server ?? [],
         chain:
           endpoint === undefined ? undefined : nodeClient({ endpoint, timeoutMs, environment: process.env }),
         mustAskChain: flags.node !== undefined,
@@ -73,7 +65,9 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise. Where the 
       this.log(verificationText(verification))
       if (!verification.ok) process.exitCode = 1
       return rebuilt ? { ...verification, rebuilt } : verification
-    })
+    } finally {
+      await ledger.close()
+    }
   }
 
   async #rebuild(paths: HomePaths): Promise<Rebuilt> {

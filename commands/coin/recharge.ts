@@ -1,8 +1,7 @@
 import { Args } from '@oclif/core'
 import { parseCoins, rechargeServers } from '../../src/admin/coins.ts'
-import { ControlError } from '../../src/admin/connection.ts'
+import { ControlError, nodeEndpoint } from '../../src/admin/connection.ts'
 import { administratorKey } from '../../src/admin/keys.ts'
-import { nodeEndpoint } from '../../src/auditing.ts'
 import { nodeClient } from '../../src/node-client.ts'
 import { OperatorCommand, privateKeyFlags, profileFlag } from '../../src/operator-command.ts'
 

@@ -75,6 +75,12 @@ async function callOperation(
   throw new ControlError(code ?? 'unavailable', message ?? 'the server failed')
 }
 
+/** The node's own endpoint; none for an embedded node that is not running. */
+export async function nodeEndpoint({ operations }: Connection): Promise<string | undefined> {
+  const { endpoint } = await operations.status({})
+  return endpoint === 'embedded' ? undefined : endpoint
+}
+
 /** Stored entries of the server that listens on this socket. */
 export function remoteReader(path: string, salvages = false): StorageReader {
   const get = together(async (keys) => {

@@ -27,6 +27,8 @@ export interface Trusted {
   administratorAddress?: string
   /** Servers, former ones included. Their signatures count for anchors too, whichever of their keys paid. */
   serverAddresses?: readonly string[]
+  /** What the log calls itself. */
+  origin?: string
 }
 
 /** A server as it opened the log. */
@@ -123,7 +125,14 @@ export class Authority {
 
   /** Whether the servers, and the administrator as the whole log leaves it, are the trusted ones. */
   finish(): void {
-    const { administratorAddress, serverAddresses } = this.#trusted
+    const { administratorAddress, serverAddresses, origin } = this.#trusted
+    const other = origin === undefined ? undefined : this.#opened.find((server) => server.origin !== origin)
+    if (other)
+      this.#faults.add(
+        other.position,
+        'server_untrusted',
+        `the log is that of ${other.origin}, not of ${origin}`,
+      )
     for (const server of serverAddresses ? this.#opened : [])
       if (knownThrough(server, this.#opened, serverAddresses!) === undefined)
         this.#faults.add(server.position, 'server_untrusted', `server ${server.serverAddress} is not trusted`)

@@ -118,6 +118,7 @@ export class CheckpointCheck {
   #read(note: string, source: string, size: number | null): FoundCheckpoint | undefined {
     try {
       const checkpoint = parseCheckpoint(parseNote(note).text)
+      if (checkpoint.size === 0) throw new Error('a checkpoint of no events proves nothing')
       return { checkpoint, note, source, size: checkpoint.size }
     } catch (error) {
       const position = size === null ? null : size - 1

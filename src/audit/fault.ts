@@ -23,6 +23,10 @@ export const faultKinds = {
   checkpoint_signature: 'a checkpoint is not signed by a server of this ledger',
   checkpoint_root: 'a signed checkpoint has another root than the records: history was rewritten',
   checkpoint_beyond_log: 'a signed checkpoint covers more events than there are: the log was cut',
+  head_malformed: 'the head file cannot be read',
+  head_root: 'the records have another root than those that were acknowledged: history was rewritten',
+  head_beyond_log:
+    'more events were acknowledged than there are: the log was cut, or an older one was put back',
   server_missing: 'the log does not begin with the opening of a server',
   server_signature: "a server's keys are not vouched for by its Bitcoin key",
   server_untrusted: 'a server or the administrator is not among those that were given as trusted',
@@ -50,11 +54,14 @@ export const faultKinds = {
   anchor_not_asked: 'the node that was to be asked about an anchor could not be',
   segment_missing: 'a file of older events is missing',
   segment_altered: 'a file of older events is not the one that was written',
+  segment_unregistered: 'which files of older events belong to the ledger is not told as it was written',
+  segment_unexpected: 'a file of older events that belongs to another ledger',
   drop_malformed: 'an event of the retention policy that names what it cannot have dropped',
   drop_early: 'the retention policy dropped what was not as old as it says',
   drop_unlawful: 'the retention policy dropped what may not be dropped',
   drop_partial: 'a stream of which the retention policy dropped only a part',
   drop_undone: 'a record or side record that is there though it was dropped',
+  store_damaged: 'a file of the store is missing or cannot be read as it was written',
   entry_unexpected: 'an entry of the store that this program never writes',
 } as const
 

@@ -2,8 +2,8 @@
 import type { Frontier } from '../tree/frontier.ts'
 import type { Hash } from '../tree/hash.ts'
 
-/** A root that somebody signed for a size. */
-export interface SignedRoot {
+/** A root that somebody says the log has at a size. */
+export interface ClaimedRoot {
   size: number
   root: Hash
 }
@@ -15,7 +15,7 @@ export interface Witnesses {
   /** The stored hash over the block, if it is full. */
   above: Hash | undefined
   /** Roots of sizes inside the block. */
-  signed: readonly SignedRoot[]
+  claimed: readonly ClaimedRoot[]
   /** The tree head at the end of the log, where it can be read. */
   size: number
   storedFrontier: Buffer | undefined
@@ -27,7 +27,7 @@ type Leaves = readonly (Hash | undefined)[]
 const mostCombined = 6
 
 /**
- * Of each pair that differs, the hash that fits best to what stands above and to what was signed; the stored
+ * Of each pair that differs, the hash that fits best to what stands above and to what is claimed; the stored
  * one where nothing tells. Undefined where neither is there.
  */
 export function chooseLeaves(
@@ -53,7 +53,7 @@ export function chooseLeaves(
 }
 
 /** How many witnesses agree with these leaves; infinity where all that there are do. */
-function agreement(leaves: Leaves, { before, above, signed, size, storedFrontier }: Witnesses): number {
+function agreement(leaves: Leaves, { before, above, claimed, size, storedFrontier }: Witnesses): number {
   const frontier = before.copy()
   let asked = 0
   let agreeing = 0
@@ -66,7 +66,7 @@ function agreement(leaves: Leaves, { before, above, signed, size, storedFrontier
     frontier.append(leaf, (level, _, hash) => {
       if (level === 1 && above) ask(hash.equals(above))
     })
-    for (const { size, root } of signed) if (size === frontier.size) ask(frontier.root().equals(root))
+    for (const { size, root } of claimed) if (size === frontier.size) ask(frontier.root().equals(root))
   }
   if (storedFrontier && frontier.size === size) ask(frontier.serialize().equals(storedFrontier))
   return asked > 0 && asked === agreeing ? Number.POSITIVE_INFINITY : agreeing

@@ -1,7 +1,7 @@
 /**
  * The tree, computed anew from the records and compared with all that is stored of it.
  *
- * Where a record and its stored leaf hash differ, the hashes above, the tree head and the signed checkpoints
+ * Where a record and its stored leaf hash differ, the hashes above, the tree head and the roots that are claimed
  * tell which of the two was altered; the tree then goes on with the other one, so that one altered byte is
  * one fault and not a wrong root for ever after.
  */
@@ -13,7 +13,7 @@ import { HASH_BYTES, type Hash, leafHash } from '../tree/hash.ts'
 import { TILE_HEIGHT, TILE_WIDTH } from '../tree/tiles.ts'
 import type { Block } from './blocks.ts'
 import type { Faults } from './fault.ts'
-import { chooseLeaves, type SignedRoot } from './leaf-choice.ts'
+import { type ClaimedRoot, chooseLeaves } from './leaf-choice.ts'
 
 export class TreeCheck {
   readonly #reader: StorageReader
@@ -63,12 +63,12 @@ export class TreeCheck {
   /**
    * Takes the next block into the tree.
    *
-   * @param signed what was signed for sizes inside this block, to decide by
-   * @returns the positions whose record is not the one that was hashed, and the roots at the sizes of `signed`
+   * @param claimed for sizes inside this block, to decide by
+   * @returns the positions whose record is not the one that was hashed, and the roots at the sizes of `claimed`
    */
   async append(
     block: Block,
-    signed: readonly SignedRoot[],
+    claimed: readonly ClaimedRoot[],
   ): Promise<{ damaged: number[]; roots: Map<number, Hash> }> {
     const { start, records } = block
     const tile = this.#storedLeaves(block)
@@ -85,7 +85,7 @@ export class TreeCheck {
       chosen = chooseLeaves(leaves, tile, differing, {
         before: this.#frontier,
         above: await this.#hashAbove(block),
-        signed,
+        claimed,
         size: this.#size,
         storedFrontier: this.#storedFrontier,
       })
@@ -99,27 +99,27 @@ export class TreeCheck {
         await this.#accuse(start + i, records[i])
       }
     }
-    return { damaged, roots: await this.#grow(chosen, signed) }
+    return { damaged, roots: await this.#grow(chosen, claimed) }
   }
 
   /**
    * Takes whole blocks whose records are those that were hashed.
    *
    * @param blockRoots the hash over each, one behind the other
-   * @returns the roots at the sizes of `signed`
+   * @returns the roots at the sizes of `claimed`
    */
   async appendBlocks(
     start: number,
     blockRoots: Buffer,
-    signed: readonly SignedRoot[],
+    claimed: readonly ClaimedRoot[],
   ): Promise<Map<number, Hash>> {
     const roots = new Map<number, Hash>()
     for (let at = 0, first = start; at < blockRoots.length; at += HASH_BYTES, first += TILE_WIDTH) {
-      const isAskedInside = signed.some(({ size }) => size > first && size < first + TILE_WIDTH)
+      const isAskedInside = claimed.some(({ size }) => size > first && size < first + TILE_WIDTH)
       const hashes = isAskedInside
         ? await this.#leavesOf(first / TILE_WIDTH)
         : [blockRoots.subarray(at, at + HASH_BYTES)]
-      const found = await this.#grow(hashes, signed, isAskedInside ? 0 : TILE_HEIGHT)
+      const found = await this.#grow(hashes, claimed, isAskedInside ? 0 : TILE_HEIGHT)
       for (const [size, root] of found) roots.set(size, root)
     }
     return roots
@@ -215,11 +215,11 @@ export class TreeCheck {
 
   async #grow(
     leaves: readonly (Hash | undefined)[],
-    signed: readonly SignedRoot[],
+    claimed: readonly ClaimedRoot[],
     height = 0,
   ): Promise<Map<number, Hash>> {
     const roots = new Map<number, Hash>()
-    const sizes = new Set(signed.map(({ size }) => size))
+    const sizes = new Set(claimed.map(({ size }) => size))
     const full: number[] = []
     for (const leaf of leaves) {
       if (this.#isBroken) break
@@ -272,9 +272,9 @@ export class TreeCheck {
 
 const never = async () => false
 
-/** The tree head as it is stored; empty where there is none. */
-export const storedFrontier = async (reader: StorageReader): Promise<Buffer> =>
-  (await reader.get(frontierKey)) ?? new Frontier().serialize()
+/** The tree head as it is stored; undefined where there is none. */
+export const storedFrontier = async (reader: StorageReader): Promise<Buffer | undefined> =>
+  reader.get(frontierKey)
 
 /** Of a stored tree head; undefined where it cannot be read. */
 export function sizeOf(frontier: Buffer): number | undefined {

@@ -1,9 +1,10 @@
 /** What is asked of a verification, and what it answers. */
 import type { ChainClient } from '../chain/types.ts'
+import { LedgerError } from '../ledger/errors.ts'
 import type { ThreadSource } from './audit-threads.ts'
 import type { OpenedServer, Trusted, VerifyMessage } from './authority.ts'
 import type { SavedCheckpoint } from './checkpoint-check.ts'
-import type { Fault } from './fault.ts'
+import type { Fault, Faults } from './fault.ts'
 import type { SegmentSource } from './segment-check.ts'
 
 /** What a verification goes through, one behind the other; the last only where it is asked for. */
@@ -11,6 +12,13 @@ export type VerifyStep = 'events' | 'stream index' | 'read models'
 
 /** Of each step: about how many events it has come through. */
 export type OnVerifyProgress = (done: number, total: number, step: VerifyStep) => void
+
+/** The files beside the store, which tell where its last bytes are lost or an older one was put back. */
+export interface KeptOutside {
+  checkpoint?: SavedCheckpoint
+  /** docs/formats.md, "Head file". */
+  head?: { source: string; text: string }
+}
 
 export interface VerifyOptions {
   verifyMessage: VerifyMessage
@@ -24,6 +32,10 @@ export interface VerifyOptions {
   mustAskChain?: boolean
   /** Checkpoints kept elsewhere: the log must contain the tree of each. */
   savedCheckpoints?: readonly SavedCheckpoint[]
+  /** What the server itself keeps of the log outside of it. */
+  kept?: KeptOutside
+  /** What was found wrong when the log was opened. */
+  found?: readonly Fault[]
   /** The files of older events, to be checked byte by byte too. */
   segments?: SegmentSource
   /** How many faults are collected; 100 where left out. */
@@ -63,3 +75,27 @@ export interface Verification {
   /** What was not proved, and why. */
   unchecked: string[]
 }
+
+/** Of a log of which nothing can be read. */
+export const nothingVerified = (faults: Faults): Verification => ({
+  ok: false,
+  events: 0,
+  checkpoints: 0,
+  savedCheckpoints: 0,
+  anchors: 0,
+  pendingAnchors: 0,
+  erased: 0,
+  droppedPayloads: 0,
+  droppedSideRecords: 0,
+  segments: 0,
+  root: null,
+  servers: [],
+  faults: faults.sorted(),
+  hasMoreFaults: faults.hasMore,
+  warnings: [],
+  unchecked: ['no event could be read'],
+})
+
+/** Whether a store could not be read because of what stands in it. */
+export const isDamage = (error: unknown): error is LedgerError =>
+  error instanceof LedgerError && error.code === 'damaged'

@@ -1,17 +1,14 @@
 /**
- * What verification goes through, in parts or in order: the tree, the checkpoints and the anchors are built up beside
- * the records, then everything else that is stored is looked at.
+ * What verification goes through, in parts or in order: the tree is built up beside the records and held against the roots
+ * that are claimed for it, then everything else that is stored is looked at.
  */
-import { decodePosition } from '../ledger/layout.ts'
+import { decodePosition, eventKey } from '../ledger/layout.ts'
 import { readRecords } from '../ledger/reader.ts'
 import { recordTime, typeOf } from '../ledger/record.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { eventLayouts } from '../oauth/events.ts'
-import type { Hash } from '../tree/hash.ts'
-import { AnchorCheck } from './anchor-check.ts'
 import { Authority } from './authority.ts'
 import { type Block, Blocks } from './blocks.ts'
-import { CheckpointCheck, type FoundCheckpoint } from './checkpoint-check.ts'
 import type { Drops } from './drops.ts'
 import { ErasureCheck } from './erasure-check.ts'
 import { Faults } from './fault.ts'
@@ -20,12 +17,14 @@ import { checkLifetimes } from './lifetime-check.ts'
 import type { LogParts } from './log-parts.ts'
 import { MissingSides } from './missing-sides.ts'
 import { RecordCheck } from './record-check.ts'
+import { RootClaims } from './root-claims.ts'
 import { RowCheck } from './row-check.ts'
 import { checkStrayEntries } from './stray-entries.ts'
 import { StreamStates } from './stream-states.ts'
 import type { CheckedStretch } from './stretch-check.ts'
 import { sizeOf, storedFrontier, TreeCheck } from './tree-check.ts'
-import type { Verification, VerifyOptions, VerifyStep } from './verification.ts'
+import { uncheckedOf } from './unchecked.ts'
+import { isDamage, type Verification, type VerifyOptions, type VerifyStep } from './verification.ts'
 
 export interface OpenedLog {
   reader: StorageReader
@@ -40,12 +39,8 @@ export interface OpenedLog {
   faults: Faults
 }
 
-/** What was signed for sizes up to that of a block or stretch. */
-interface Signed {
-  checkpoints: FoundCheckpoint[]
-  anchors: Awaited<ReturnType<AnchorCheck['upTo']>>
-  roots: { size: number; root: Hash }[]
-}
+/** Records that may have been read behind a block. */
+const mostReadAhead = 4096
 
 export class Verifier {
   readonly #log: OpenedLog
@@ -62,12 +57,10 @@ export class Verifier {
   /** Whether all streams can be followed to their ends. */
   #mayFollow = true
   #verified = 0
-  #saved = 0
   #blocks: Blocks | undefined
   readonly #tree: TreeCheck
   readonly #authority: Authority
-  readonly #checkpoints: CheckpointCheck
-  readonly #anchors: AnchorCheck
+  readonly #claims: RootClaims
   readonly #erasures: ErasureCheck
   #records!: RecordCheck
 
@@ -80,37 +73,21 @@ export class Verifier {
     this.#size = size
     this.#tree = new TreeCheck(reader, faults, size, frontier, (at) => drops.payloads.has(at))
     this.#authority = new Authority(options.verifyMessage, options.trusted ?? {}, faults)
-    this.#checkpoints = new CheckpointCheck(reader, options.savedCheckpoints ?? [], faults)
-    this.#anchors = new AnchorCheck(reader, options, faults, this.#warnings)
+    this.#claims = new RootClaims(reader, options, faults, this.#warnings)
     this.#erasures = new ErasureCheck(reader, faults)
   }
 
-  /** Everything from the records, in order. */
+  /** Everything from the records, in order, as far as the store can be read. */
   async runInOrder(): Promise<void> {
-    const { authority, erasures, drops } = this.#ofWholeLog
-    const isDamaged = (position: number) => this.#damaged.has(position) || position >= this.#end
-    const index = new IndexCheck(this.#reader, this.#faults, this.#size, isDamaged, drops)
-    const rows = this.#options.rows ? new RowCheck(this.#reader) : undefined
-    const states = new StreamStates(this.#reader, { isDamaged })
-    const missing = new MissingSides(this.#reader)
-    this.#records = new RecordCheck(this.#faults, {
-      index,
-      states,
-      missing,
-      drops,
-      authority,
-      erasures,
-      rows,
-    })
-    await this.#takeBlocks(0)
-    await this.#checkBeyond()
-    await index.finish(this.#sizeNow, this.#onProgress('stream index'))
-    this.#mayFollow = index.isRight || !this.#records.hasLate
-    await this.#checkRows(rows && ((found) => rows.finish(this.#size, found)))
-    this.#authority.finish()
+    try {
+      await this.#runInOrder()
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      await this.#giveUp(error.message)
+    }
   }
 
-  /** @returns whether everything holds; what does not, `runInOrder` tells */
+  /** @returns whether everything holds; what does not, `runInOrder` tells @throws LedgerError damaged */
   async runInParts(parts: LogParts): Promise<boolean> {
     const { authority, erasures, drops } = this.#ofWholeLog
     const states = new StreamStates(this.#reader, { isIndexRight: true })
@@ -134,6 +111,30 @@ export class Verifier {
     return this.#faults.count === 0
   }
 
+  async #runInOrder(): Promise<void> {
+    const { authority, erasures, drops } = this.#ofWholeLog
+    const isDamaged = (position: number) => this.#damaged.has(position) || position >= this.#end
+    const index = new IndexCheck(this.#reader, this.#faults, this.#size, isDamaged, drops)
+    const rows = this.#options.rows ? new RowCheck(this.#reader) : undefined
+    const states = new StreamStates(this.#reader, { isDamaged })
+    const missing = new MissingSides(this.#reader)
+    this.#records = new RecordCheck(this.#faults, {
+      index,
+      states,
+      missing,
+      drops,
+      authority,
+      erasures,
+      rows,
+    })
+    await this.#takeBlocks(0)
+    await this.#checkBeyond()
+    await index.finish(this.#sizeNow, this.#onProgress('stream index'))
+    this.#mayFollow = index.isRight || !this.#records.hasLate
+    await this.#checkRows(rows && ((found) => rows.finish(this.#size, found)))
+    this.#authority.finish()
+  }
+
   #holdsIndex(parts: LogParts): Promise<boolean> {
     return parts.holdsIndex(this.#sizeNow, this.#onProgress('stream index'))
   }
@@ -148,13 +149,14 @@ export class Verifier {
   }
 
   result(): Verification {
+    const { checkpoints, savedCheckpoints, anchors, pendingAnchors } = this.#claims.counts
     return {
       ok: this.#faults.count === 0,
       events: this.#verified,
-      checkpoints: this.#checkpoints.verified,
-      savedCheckpoints: this.#saved,
-      anchors: this.#anchors.confirmed,
-      pendingAnchors: this.#anchors.pending,
+      checkpoints,
+      savedCheckpoints,
+      anchors,
+      pendingAnchors,
       erased: this.#records.erased,
       droppedPayloads: this.#log.drops.payloads.count,
       droppedSideRecords: this.#log.drops.sides.count,
@@ -164,18 +166,28 @@ export class Verifier {
       faults: this.#faults.sorted(),
       hasMoreFaults: this.#faults.hasMore,
       warnings: this.#warnings,
-      unchecked: [...this.#unchecked, ...this.#uncheckedOfAll()],
+      unchecked: [
+        ...this.#unchecked,
+        ...uncheckedOf({
+          ...this.#claims.counts,
+          isTreeBroken: this.#tree.isBroken,
+          acts: this.#authority.unchecked,
+          erasures: this.#erasures.unfinished,
+        }),
+      ],
     }
   }
 
   async close(): Promise<void> {
     await this.#blocks?.close()
-    await this.#checkpoints.close()
-    await this.#anchors.close()
+    await this.#claims.close()
   }
 
   /** On a running server the log goes on: what stands behind its end after having been read is a fault. */
-  readonly #sizeNow = async (): Promise<number> => sizeOf(await storedFrontier(this.#reader)) ?? this.#size
+  readonly #sizeNow = async (): Promise<number> => {
+    const frontier = await storedFrontier(this.#reader)
+    return (frontier && sizeOf(frontier)) ?? this.#size
+  }
 
   /** The blocks from this position on. */
   async #takeBlocks(from: number): Promise<void> {
@@ -192,6 +204,30 @@ export class Verifier {
     await this.#tree.finish(this.#sizeNow)
   }
 
+  async #giveUp(why: string): Promise<void> {
+    const isWithin = this.#verified < this.#size
+    this.#faults.add(isWithin ? await this.#firstUnreadable() : null, 'store_damaged', why)
+    if (isWithin) this.#tree.cut()
+    this.#unchecked.push(
+      isWithin
+        ? `events from position ${this.#verified} on, and what is said of them: the store cannot be read on`
+        : 'what is stored beside the events: the store cannot be read on',
+    )
+  }
+
+  /** Entries are read ahead of what is gone through. */
+  async #firstUnreadable(): Promise<number> {
+    const end = Math.min(this.#size, this.#verified + mostReadAhead)
+    for (let position = this.#verified; position < end; position++)
+      try {
+        await this.#reader.get(eventKey(position))
+      } catch (error) {
+        if (isDamage(error)) return position
+        throw error
+      }
+    return this.#verified
+  }
+
   #onProgress(step: VerifyStep): (done: number, total: number) => void {
     return (done, total) => this.#options.onProgress?.(done, total, step)
   }
@@ -203,8 +239,8 @@ export class Verifier {
 
   async #takeBlock(block: Block): Promise<void> {
     for (const detail of block.strange) this.#faults.add(null, 'entry_unexpected', detail)
-    const signed = await this.#signedUpTo(block.end)
-    const { damaged, roots } = await this.#tree.append(block, signed.roots)
+    const claims = await this.#claims.upTo(block.end)
+    const { damaged, roots } = await this.#tree.append(block, claims.roots)
     for (const position of damaged) await this.#damage(position)
     for (let position = block.start; position < block.end; position++) {
       const record = block.records[position - block.start]
@@ -213,49 +249,20 @@ export class Verifier {
       const checked = this.#records.check(position, record, block.sides[position - block.start])
       if (!(checked instanceof Promise ? await checked : checked)) await this.#damage(position)
     }
-    await this.#checkSigned(signed, roots)
+    await this.#claims.check(claims, roots, this.#authority)
   }
 
   /** Takes what was checked by itself into the log, and checks what depends on what was before it. */
   async #takeStretch(stretch: CheckedStretch): Promise<boolean> {
     if (stretch.firstTimeMs < this.#records.lastTimeMs) return false
-    const signed = await this.#signedUpTo(stretch.end)
-    const roots = await this.#tree.appendBlocks(stretch.start, Buffer.from(stretch.blockRoots), signed.roots)
+    const claims = await this.#claims.upTo(stretch.end)
+    const roots = await this.#tree.appendBlocks(stretch.start, Buffer.from(stretch.blockRoots), claims.roots)
     for (const { position, record, side } of stretch.inOrder)
       if (!(await this.#records.check(position, Buffer.from(record), side && Buffer.from(side)))) return false
     this.#records.goOn(stretch)
-    await this.#checkSigned(signed, roots)
+    await this.#claims.check(claims, roots, this.#authority)
     this.#goOn(stretch.end)
     return this.#faults.count === 0
-  }
-
-  async #signedUpTo(size: number): Promise<Signed> {
-    const checkpoints = await this.#checkpoints.upTo(size)
-    const anchors = await this.#anchors.upTo(size)
-    const roots = [
-      ...checkpoints.map(({ size, checkpoint }) => ({ size, root: checkpoint.root })),
-      ...anchors.map(({ size, anchor }) => ({ size, root: anchor.root })),
-    ]
-    return { checkpoints, anchors, roots }
-  }
-
-  async #checkSigned({ checkpoints, anchors }: Signed, roots: ReadonlyMap<number, Hash>): Promise<void> {
-    const good = new Map<number, FoundCheckpoint>()
-    for (const found of checkpoints)
-      if (this.#checkpoints.check(found, roots.get(found.size), this.#authority)) {
-        good.set(found.size, found)
-        if (this.#options.savedCheckpoints?.some(({ source }) => source === found.source)) this.#saved++
-      }
-    const told = new Set(checkpoints.map(({ size }) => size))
-    for (const found of anchors) {
-      await this.#anchors.check(found, {
-        root: roots.get(found.size),
-        checkpoint: good.get(found.size)?.checkpoint,
-        hasDoubtfulCheckpoint: told.has(found.size),
-        serverAddresses: this.#authority.anchorSigners,
-        mayMissServers: this.#authority.isUncertain,
-      })
-    }
   }
 
   async #damage(position: number): Promise<void> {
@@ -270,8 +277,7 @@ export class Verifier {
   /** What is signed for or stored behind the end of the log. */
   async #checkBeyond(): Promise<void> {
     const sizeNow = await this.#sizeNow()
-    await this.#checkpoints.finish(sizeNow)
-    await this.#anchors.finish(sizeNow, this.#authority)
+    await this.#claims.finish(sizeNow, this.#authority)
     const { record, side, tile, strange } = await this.#blocks!.behind(sizeNow)
     for (const detail of strange) this.#faults.add(null, 'entry_unexpected', detail)
     if (record !== undefined)
@@ -306,27 +312,5 @@ export class Verifier {
         for (const { position, kind, detail } of found.sorted()) this.#faults.add(position, kind, detail)
       else this.#unchecked.push('the read models were not compared: the log has grown meanwhile')
     }
-  }
-
-  #uncheckedOfAll(): string[] {
-    const { unchecked: unsignedActs } = this.#authority
-    const { unsigned } = this.#checkpoints
-    const { unfinished } = this.#erasures
-    const { notAsked } = this.#anchors
-    return [
-      ...(this.#tree.isBroken ? ['roots behind the first lost record cannot be computed'] : []),
-      ...(unsignedActs > 0
-        ? [`${unsignedActs} acts of administration: the event that names the administrator is damaged`]
-        : []),
-      ...(unsigned > 0
-        ? [`the signatures of ${unsigned} checkpoints: the event that names their key is damaged`]
-        : []),
-      ...(unfinished > 0
-        ? [`${unfinished} erasures are not finished: a start of the server goes on with them`]
-        : []),
-      ...(notAsked > 0
-        ? [`that the blocks of ${notAsked} anchors are on the best chain: no node was asked`]
-        : []),
-    ]
   }
 }

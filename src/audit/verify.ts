@@ -15,7 +15,7 @@ import { LogParts } from './log-parts.ts'
 import type { SumOptions } from './part-sums.ts'
 import { checkSegments } from './segment-check.ts'
 import { sizeOf, storedFrontier } from './tree-check.ts'
-import type { Verification, VerifyOptions } from './verification.ts'
+import { isDamage, nothingVerified, type Verification, type VerifyOptions } from './verification.ts'
 import { type OpenedLog, Verifier } from './verifier.ts'
 
 export type { Verification, VerifyOptions } from './verification.ts'
@@ -27,7 +27,9 @@ const mostAttempts = 3
 
 export async function verifyLedger(reader: StorageReader, options: VerifyOptions): Promise<Verification> {
   for (let attempt = 1; ; attempt++) {
-    const log = await open(reader, options)
+    const faults = new Faults(options.mostFaults ?? mostFaults)
+    const log = await open(reader, options, faults)
+    if (!log) return nothingVerified(faults)
     const holding = log.faults.count === 0 ? await verifyInParts(log, options) : undefined
     const verification = holding ?? (await verifyInOrder(log, options))
     // What a running server drops meanwhile is missing without a word: then it is looked at anew.
@@ -35,16 +37,26 @@ export async function verifyLedger(reader: StorageReader, options: VerifyOptions
   }
 }
 
+/** Of a store that is damaged as well nothing is known, and it was told before. */
 async function haveMoreBeenDropped({ reader, drops: { payloads, sides } }: OpenedLog): Promise<boolean> {
-  const now = await Drops.read(reader)
-  return now.payloads.count !== payloads.count || now.sides.count !== sides.count
+  try {
+    const now = await Drops.read(reader)
+    return now.payloads.count !== payloads.count || now.sides.count !== sides.count
+  } catch (error) {
+    if (isDamage(error)) return false
+    throw error
+  }
 }
 
 /** As `verifyLedger`, all of it in order: the slower way, to the same answer. */
-export const verifyLedgerInOrder = async (
+export async function verifyLedgerInOrder(
   reader: StorageReader,
   options: VerifyOptions,
-): Promise<Verification> => verifyInOrder(await open(reader, options), options)
+): Promise<Verification> {
+  const faults = new Faults(options.mostFaults ?? mostFaults)
+  const log = await open(reader, options, faults)
+  return log ? verifyInOrder(log, options) : nothingVerified(faults)
+}
 
 /** @returns undefined where anything does not hold */
 async function verifyInParts(log: OpenedLog, options: VerifyOptions): Promise<Verification | undefined> {
@@ -58,6 +70,9 @@ async function verifyInParts(log: OpenedLog, options: VerifyOptions): Promise<Ve
   try {
     const parts = new LogParts(log.reader, log.size, work, sums)
     return (await verifier.runInParts(parts)) ? verifier.result() : undefined
+  } catch (error) {
+    if (isDamage(error)) return undefined
+    throw error
   } finally {
     await verifier.close()
     await work.close()
@@ -74,20 +89,42 @@ async function verifyInOrder(log: OpenedLog, options: VerifyOptions): Promise<Ve
   }
 }
 
-async function open(source: StorageReader, options: VerifyOptions): Promise<OpenedLog> {
-  const faults = new Faults(options.mostFaults ?? mostFaults)
+/** @returns undefined where the store is so damaged that it cannot be told what is in it */
+async function open(
+  source: StorageReader,
+  options: VerifyOptions,
+  faults: Faults,
+): Promise<OpenedLog | undefined> {
+  for (const { position, kind, detail } of options.found ?? []) faults.add(position, kind, detail)
   const { whole, damaged } = options.segments
     ? await checkSegments(options.segments, faults)
     : { whole: 0, damaged: 0 }
   // What is altered cannot be read: it is verified as if it were not there.
   const reader = damaged > 0 ? (source.salvage ?? source) : source
-  const stored = await storedFrontier(reader)
-  const stated = sizeOf(stored)
-  const size = stated ?? (await sizeByRecords(reader))
-  if (stated === undefined) faults.add(size - 1, 'frontier_altered', 'the stored tree head cannot be read')
-  const drops = await Drops.read(reader, faults)
-  const frontier = stated === undefined ? undefined : stored
-  return { reader, size, frontier, segments: whole, drops, faults }
+  try {
+    const stored = await storedFrontier(reader)
+    const stated = stored && sizeOf(stored)
+    const size = stated ?? (await sizeByRecords(reader))
+    if (stated === undefined && (stored || size > 0))
+      faults.add(
+        size - 1,
+        'frontier_altered',
+        stored ? 'the stored tree head cannot be read' : 'the stored tree head is missing',
+      )
+    const drops = await Drops.read(reader, faults)
+    return {
+      reader,
+      size,
+      frontier: stated === undefined ? undefined : stored,
+      segments: whole,
+      drops,
+      faults,
+    }
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    faults.add(null, 'store_damaged', error.message)
+    return undefined
+  }
 }
 
 async function sizeByRecords(reader: StorageReader): Promise<number> {

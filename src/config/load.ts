@@ -244,3 +244,9 @@ function modeWarnings(file: string): string[] {
     `${file} holds private keys and others may read it (mode ${mode.toString(8)}); run: chmod 600 ${file}`,
   ]
 }
+
+/** The name of the log, where it does not follow from the issuer. */
+export const chosenOrigin = ({ settings, sources }: LoadedSettings): string | undefined =>
+  ['default', 'derived', 'unset'].includes(sources['signon.ledger.origin'].layer)
+    ? undefined
+    : settings.ledger.origin

@@ -73,8 +73,9 @@ export class Checkpoints {
       checkpoints.#last = readNote(note.toString())
       await assertContains(ledger.storage, checkpoints.#last, origin, verifiers, 'the ledger itself')
     }
-    const saved = await readCheckpointFile(file)
-    if (saved) await assertContains(ledger.storage, saved, origin, verifiers, file)
+    const note = await readCheckpointFile(file)
+    if (note !== undefined)
+      await assertContains(ledger.storage, readNoteOf(file, note), origin, verifiers, file)
     return checkpoints
   }
 
@@ -105,15 +106,18 @@ export class Checkpoints {
   }
 }
 
-/** @throws LedgerError damaged or unavailable */
-async function readCheckpointFile(file: string): Promise<SignedCheckpoint | undefined> {
-  let note: string
+/** Undefined where there is none. @throws LedgerError unavailable */
+export async function readCheckpointFile(file: string): Promise<string | undefined> {
   try {
-    note = await readFile(file, 'utf8')
+    return await readFile(file, 'utf8')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new LedgerError('unavailable', `the checkpoint file ${file} cannot be read`, { cause })
   }
+}
+
+/** @throws LedgerError damaged */
+function readNoteOf(file: string, note: string): SignedCheckpoint {
   try {
     return readNote(note)
   } catch (cause) {

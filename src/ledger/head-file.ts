@@ -11,7 +11,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { Frontier } from '../tree/frontier.ts'
-import { sameHash } from '../tree/hash.ts'
+import { type Hash, sameHash } from '../tree/hash.ts'
 import { writeDurably } from './durable-file.ts'
 import { LedgerError } from './errors.ts'
 import type { Ledger } from './ledger.ts'
@@ -54,28 +54,39 @@ export async function assertHeadHolds<E>(
   { storage, size }: Pick<Followed<E>, 'storage' | 'size'>,
   file: string,
 ): Promise<void> {
-  let text: string
-  try {
-    text = await readFile(file, 'latin1')
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw new LedgerError('unavailable', `the head file ${file} cannot be read`, { cause })
-  }
-  const [, digits, root] = /^(\d{16}) ([A-Za-z0-9+/]{43}=)\n$/.exec(text) ?? []
-  if (digits === undefined || root === undefined)
-    throw new LedgerError('damaged', `the head file ${file} is malformed`)
-  const acknowledged = Number(digits)
-  if (size < acknowledged)
+  const text = await readHeadFile(file)
+  if (text === undefined) return
+  const head = parseHead(text)
+  if (!head) throw new LedgerError('damaged', `the head file ${file} is malformed`)
+  if (size < head.size)
     throw new LedgerError(
       'damaged',
-      `the ledger has ${size} events, but ${acknowledged} were acknowledged (${file}): its end is lost, or an older ` +
+      `the ledger has ${size} events, but ${head.size} were acknowledged (${file}): its end is lost, or an older ` +
         'one was put back',
     )
-  const found = rootOfSize(storage, acknowledged)
-  if (!sameHash(found, Buffer.from(root, 'base64')))
+  const found = rootOfSize(storage, head.size)
+  if (!sameHash(found, head.root))
     throw new LedgerError(
       'damaged',
-      `the first ${acknowledged} events of the ledger have root ${found.toString('base64')}, ` +
-        `but those acknowledged had root ${root} (${file})`,
+      `the first ${head.size} events of the ledger have root ${found.toString('base64')}, ` +
+        `but those acknowledged had root ${head.root.toString('base64')} (${file})`,
     )
+}
+
+/** Undefined where there is none. @throws LedgerError unavailable */
+export async function readHeadFile(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'latin1')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new LedgerError('unavailable', `the head file ${file} cannot be read`, { cause })
+  }
+}
+
+/** Undefined where it is malformed. */
+export function parseHead(text: string): { size: number; root: Hash } | undefined {
+  const [, digits, root] = /^(\d{16}) ([A-Za-z0-9+/]{43}=)\n$/.exec(text) ?? []
+  return digits === undefined || root === undefined
+    ? undefined
+    : { size: Number(digits), root: Buffer.from(root, 'base64') }
 }

@@ -159,6 +159,12 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
   /** The first write that failed since the database was opened. */
   let failure: { cause: unknown } | undefined
   let last: Promise<unknown> = Promise.resolve()
+  const unreadable = (cause: unknown) =>
+    isCorruption(cause)
+      ? new LedgerError('damaged', `the ledger in ${directory} is damaged: ${(cause as Error).message}`, {
+          cause,
+        })
+      : unavailable('the ledger cannot be read', cause)
   const unwritten = (cause: unknown) =>
     unavailable(`the ledger in ${directory} could not be written: ${(cause as Error).message}`, cause)
   /** One at a time: what LevelDB has in its queue behind a write that fails, it writes all the same. */
@@ -189,7 +195,7 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
         yield entries
       }
     } catch (cause) {
-      throw unavailable('the ledger cannot be read', cause)
+      throw unreadable(cause)
     } finally {
       await ahead?.catch(() => {})
       await iterator.close()
@@ -201,7 +207,7 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
       try {
         return db.getSync(key)
       } catch (cause) {
-        throw unavailable('the ledger cannot be read', cause)
+        throw unreadable(cause)
       }
     },
     async *entries(range) {
@@ -246,6 +252,9 @@ function opened<T>(use: () => T): T {
     throw unavailable('the ledger is being opened anew', cause)
   }
 }
+
+/** LevelDB read bytes that its checksums, its compression or its formats reject. */
+const isCorruption = (cause: unknown): boolean => (cause as { code?: string }).code === 'LEVEL_CORRUPTION'
 
 const unavailable = (message: string, cause: unknown) => new LedgerError('unavailable', message, { cause })
 

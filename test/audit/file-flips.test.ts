@@ -39,6 +39,18 @@ beforeAll(async () => {
   before = await entriesOf(await copyOf(directory))
 })
 
+/** What opens is verified to the end, whatever is in it. */
+async function canBeOpened(folder: string): Promise<boolean> {
+  try {
+    await (await openStorage(join(folder, 'ledger'))).close()
+    return true
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'LedgerError' })
+    expect((error as Error).message).not.toContain('\n')
+    return false
+  }
+}
+
 test('flipped', async () => {
   const outcomes = { found: 0, nothing: 0 }
   const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
@@ -49,14 +61,7 @@ test('flipped', async () => {
       const bytes = readFileSync(join(copy, name))
       bytes[Math.floor(offset * bytes.length)]! ^= 1 << bit
       writeFileSync(join(copy, name), bytes)
-      let isFound: boolean
-      try {
-        isFound = !(await verify(copy)).ok
-      } catch (error) {
-        expect(error).toMatchObject({ name: 'LedgerError' })
-        expect((error as Error).message).not.toContain('\n')
-        isFound = true
-      }
+      const isFound = !(await canBeOpened(copy)) || !(await verify(copy)).ok
       outcomes[isFound ? 'found' : 'nothing']++
       if (isFound) return
       const after = await entriesOf(copy)

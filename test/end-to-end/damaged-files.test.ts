@@ -1,10 +1,23 @@
-/** Whatever was done to the files of a stopped server: `server run` and `audit verify` name it in one line and end. */
-import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+/**
+ * Whatever was done to the files of a stopped server: `server run` says it in one line and ends, `audit verify` names it as
+ * a fault with its position and kind.
+ */
+import {
+  appendFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { Level } from 'level'
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { FaultKind } from '../../src/audit/fault.ts'
+import type { Verification } from '../../src/audit/verification.ts'
 import { Checkpoints } from '../../src/ledger/checkpoints.ts'
-import { eventKey } from '../../src/ledger/layout.ts'
+import { eventKey, frontierKey, segmentKey, tileKey } from '../../src/ledger/layout.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { openStorage } from '../../src/ledger/storage.ts'
 import { projectRows } from '../../src/projections/rows.ts'
@@ -19,6 +32,9 @@ let data: string
 /** The files as `kill -9` left them, and as they were some events before. */
 let killed: string
 let older: string
+/** Whose older events are in a segment. */
+let sealed: string
+let size: number
 
 beforeAll(async () => {
   server = await startServer()
@@ -30,8 +46,12 @@ beforeAll(async () => {
   await server.restart()
   cpSync(data, older, { recursive: true })
   for (let count = 0; count < 10; count++) await issueToken(server.url)
+  size = (await (await server.connect())!.operations.status({})).position
   await server.kill('SIGKILL')
   cpSync(data, killed, { recursive: true })
+  sealed = join(temporaryFolder(), 'sealed')
+  expect((await server.cli(['ledger', 'seal', '--before', '2999-01-01'])).exitCode).toBe(0)
+  cpSync(data, sealed, { recursive: true })
 })
 
 const ledger = (...name: string[]) => join(data, 'ledger', ...name)
@@ -57,108 +77,289 @@ async function signAnew(): Promise<void> {
   await opened.close()
 }
 
-async function swapTwoEvents(): Promise<void> {
+/** Changes entries as somebody with the disk in his hands could. */
+async function change(entries: (db: Level<Buffer, Buffer>) => Promise<unknown>): Promise<void> {
   const db = new Level<Buffer, Buffer>(ledger(), { keyEncoding: 'buffer', valueEncoding: 'buffer' })
-  const [one, two] = [(await db.get(eventKey(5)))!, (await db.get(eventKey(6)))!]
-  await db.batch([
-    { type: 'put', key: eventKey(5), value: two },
-    { type: 'put', key: eventKey(6), value: one },
-  ])
+  await entries(db)
   await db.close()
 }
 
-/** What is done, and what both commands say of it. */
-const damages: [name: string, act: () => unknown, line: RegExp][] = [
-  [
-    'CURRENT is lost',
-    () => rmSync(ledger('CURRENT')),
-    /CURRENT is missing, though the ledger has other files$/,
-  ],
-  [
-    'the manifest is lost',
-    () => rmSync(ledger(named(/^MANIFEST/)[0]!)),
-    /CURRENT names a file that is not there/,
-  ],
-  ['a table is lost', () => rmSync(ledger(named(/\.ldb$/)[0]!)), /is damaged: .*1 missing files.*\.ldb$/],
-  ['a table is cut', () => emptied(ledger(named(/\.ldb$/)[0]!)), /\.ldb has 0 bytes, but \d+ were written$/],
-  [
-    'the log is cut',
-    () => emptied(ledger(named(/\.log$/).at(-1)!)),
-    /has \d+ events, but \d+ were acknowledged|was signed/,
-  ],
-  [
-    'the log is lost',
-    () => rmSync(ledger(named(/\.log$/).at(-1)!)),
-    /has \d+ events, but \d+ were acknowledged|was signed/,
-  ],
-  [
-    'a bit of the log is flipped',
-    () => {
+const swapTwoEvents = (db: Level<Buffer, Buffer>) =>
+  Promise.all([5, 6].map((position) => db.get(eventKey(position)))).then(([one, two]) =>
+    db.batch([
+      { type: 'put', key: eventKey(5), value: two! },
+      { type: 'put', key: eventKey(6), value: one! },
+    ]),
+  )
+
+const segment = () => join(data, 'segments', readdirSync(join(data, 'segments'))[0]!)
+
+interface Damage {
+  name: string
+  act: () => unknown
+  /** What the server says. */
+  line: RegExp
+  /** What the audit names. */
+  kind: FaultKind
+  position?: () => number | null
+  /** Of a ledger with a segment. */
+  isSealed?: true
+}
+
+const nowhere = () => null
+const last = () => size - 1
+
+const damages: Damage[] = [
+  {
+    name: 'CURRENT is lost',
+    act: () => rmSync(ledger('CURRENT')),
+    line: /CURRENT is missing, though the ledger has other files$/,
+    kind: 'store_damaged',
+    position: nowhere,
+  },
+  {
+    name: 'the manifest is lost',
+    act: () => rmSync(ledger(named(/^MANIFEST/)[0]!)),
+    line: /CURRENT names a file that is not there/,
+    kind: 'store_damaged',
+    position: nowhere,
+  },
+  {
+    name: 'a table is lost',
+    act: () => rmSync(ledger(named(/\.ldb$/)[0]!)),
+    line: /is damaged: .*1 missing files.*\.ldb$/,
+    kind: 'store_damaged',
+    position: nowhere,
+  },
+  {
+    name: 'a table is cut',
+    act: () => emptied(ledger(named(/\.ldb$/)[0]!)),
+    line: /\.ldb has 0 bytes, but \d+ were written$/,
+    kind: 'store_damaged',
+    position: nowhere,
+  },
+  {
+    name: 'the log is cut',
+    act: () => emptied(ledger(named(/\.log$/).at(-1)!)),
+    line: /has \d+ events, but \d+ were acknowledged|was signed/,
+    kind: 'head_beyond_log',
+    position: last,
+  },
+  {
+    name: 'the log is lost',
+    act: () => rmSync(ledger(named(/\.log$/).at(-1)!)),
+    line: /has \d+ events, but \d+ were acknowledged|was signed/,
+    kind: 'head_beyond_log',
+    position: last,
+  },
+  {
+    name: 'a bit of the log is flipped',
+    act() {
       const file = ledger(named(/\.log$/).at(-1)!)
       const bytes = readFileSync(file)
       bytes[200]! ^= 4
       writeFileSync(file, bytes)
     },
-    /\.log is damaged at byte \d+: what was written behind it is intact$/,
-  ],
-  ['the ledger is lost', () => rmSync(ledger(), { recursive: true }), /has 0 events, but/],
-  [
-    'an older ledger is put back',
-    () => {
+    line: /\.log is damaged at byte \d+: what was written behind it is intact$/,
+    kind: 'store_damaged',
+    position: nowhere,
+  },
+  {
+    name: 'the ledger is lost',
+    act: () => rmSync(ledger(), { recursive: true }),
+    line: /has 0 events, but/,
+    kind: 'head_beyond_log',
+    position: last,
+  },
+  {
+    name: 'an older ledger is put back',
+    act() {
       rmSync(ledger(), { recursive: true })
       cpSync(join(older, 'ledger'), ledger(), { recursive: true })
     },
-    /has \d+ events, but (\d+ were acknowledged|a checkpoint of \d+ events was signed)/,
-  ],
-  [
-    'an older ledger is put back, with its checkpoint',
-    () => {
+    line: /has \d+ events, but (\d+ were acknowledged|a checkpoint of \d+ events was signed)/,
+    kind: 'checkpoint_beyond_log',
+  },
+  {
+    name: 'an older ledger is put back, with its checkpoint',
+    act() {
       rmSync(ledger(), { recursive: true })
       for (const name of ['ledger', 'checkpoint'])
         cpSync(join(older, name), join(data, name), { recursive: true })
     },
-    /has \d+ events, but \d+ were acknowledged/,
-  ],
-  [
-    'the last checkpoint is signed by somebody else',
-    signAnew,
-    /is not signed by a server of this ledger: no known key/,
-  ],
+    line: /has \d+ events, but \d+ were acknowledged/,
+    kind: 'head_beyond_log',
+    position: last,
+  },
+  {
+    name: 'the last checkpoint is signed by somebody else',
+    act: signAnew,
+    line: /is not signed by a server of this ledger: no known key/,
+    kind: 'checkpoint_signature',
+    position: last,
+  },
+  {
+    name: 'the checkpoint file is altered',
+    act: () => appendFileSync(join(data, 'checkpoint'), 'more'),
+    line: /the checkpoint file .* is malformed$/,
+    kind: 'checkpoint_malformed',
+    position: nowhere,
+  },
+  {
+    name: 'the head file is altered',
+    act: () => appendFileSync(join(data, 'head'), 'more'),
+    line: /the head file .* is malformed$/,
+    kind: 'head_malformed',
+    position: nowhere,
+  },
+  {
+    name: 'the head file is of another ledger',
+    act: () =>
+      writeFileSync(join(data, 'head'), `${String(size).padStart(16, '0')} ${'A'.repeat(43)}=\n`, 'latin1'),
+    line: /have root .*, but those acknowledged had root A+=/,
+    kind: 'head_root',
+    position: last,
+  },
+  {
+    name: 'the last record is gone',
+    act: () => change((db) => db.del(eventKey(last()))),
+    line: /the record at position \d+ is missing$/,
+    kind: 'record_missing',
+    position: last,
+  },
+  {
+    name: 'a stored hash of the last record is altered',
+    act: () =>
+      change(async (db) => {
+        const tile = Buffer.from((await db.get(tileKey(0, 0)))!)
+        tile[tile.length - 1]! ^= 1
+        await db.put(tileKey(0, 0), tile)
+      }),
+    line: /have root .*, but/,
+    kind: 'tile_altered',
+    position: last,
+  },
+  {
+    name: 'the tree head is gone',
+    act: () => change((db) => db.del(frontierKey)),
+    line: /has 0 events, but/,
+    kind: 'frontier_altered',
+    position: last,
+  },
+  {
+    name: 'the tree head is cut',
+    act: () => change((db) => db.put(frontierKey, Buffer.alloc(9))),
+    line: /\S/,
+    kind: 'frontier_altered',
+    position: last,
+  },
+  {
+    name: 'a segment is lost',
+    act: () => rmSync(segment()),
+    line: /segment-0-\d+ is missing/,
+    kind: 'segment_missing',
+    position: () => 0,
+    isSealed: true,
+  },
+  {
+    name: 'a segment is cut',
+    act: () => truncateSync(segment(), 200),
+    line: /the trailer of segment-0-\d+ is altered$/,
+    kind: 'segment_altered',
+    position: () => 0,
+    isSealed: true,
+  },
+  {
+    name: 'the filter of a segment is altered',
+    act() {
+      const bytes = readFileSync(segment())
+      // In front of the trailer of 128 bytes.
+      bytes[bytes.length - 130]! ^= 1
+      writeFileSync(segment(), bytes)
+    },
+    line: /filter of segment-0-\d+ is altered$/,
+    kind: 'segment_altered',
+    position: () => 0,
+    isSealed: true,
+  },
+  {
+    name: 'a segment is not registered any more',
+    act: () => change((db) => db.del(segmentKey(0))),
+    line: /segment|record/,
+    kind: 'record_missing',
+    position: () => 0,
+    isSealed: true,
+  },
+  {
+    name: 'the registration of a segment cannot be read',
+    act: () => change((db) => db.put(segmentKey(0), Buffer.from('{}'))),
+    line: /the registration of a segment is malformed or of an unknown version$/,
+    kind: 'segment_unregistered',
+    position: () => 0,
+    isSealed: true,
+  },
+  {
+    name: 'a segment of another ledger lies beside it',
+    act: () =>
+      change(async (db) => {
+        cpSync(join(sealed, 'segments'), join(data, 'segments'), { recursive: true })
+        // The first event is another one.
+        const tile = Buffer.from((await db.get(tileKey(0, 0)))!)
+        tile[0]! ^= 1
+        await db.put(tileKey(0, 0), tile)
+      }),
+    line: /segment-0-\d+ belongs to another ledger/,
+    kind: 'segment_unexpected',
+    position: nowhere,
+  },
 ]
 
-describe('refused by name:', () => {
-  it.each(damages)('%s', async (_name, act, line) => {
-    rmSync(data, { recursive: true })
-    cpSync(killed, data, { recursive: true })
+function putBack(folder: string): void {
+  rmSync(data, { recursive: true })
+  cpSync(folder, data, { recursive: true })
+}
+
+const verify = ['audit', 'verify', '--profile', 'test']
+
+describe('named:', () => {
+  it.each(damages)('$name', async ({ act, line, kind, position, isSealed }) => {
+    putBack(isSealed ? sealed : killed)
     await act()
-    const commands = [
-      ['server', 'run', '--profile', 'test'],
-      ['audit', 'verify', '--profile', 'test'],
-    ]
-    for (const words of commands) {
-      const { exitCode, stdout, stderr } = await server.cli(words)
-      expect({ words, exitCode, stdout }).toEqual({ words, exitCode: 1, stdout: '' })
-      expect(stderr.trimEnd()).toMatch(line)
-      expect(stderr.trimEnd().split('\n')).toHaveLength(1)
-    }
+    const asJson = await server.cli([...verify, '--json'])
+    expect({ exitCode: asJson.exitCode, stderr: asJson.stderr }).toEqual({ exitCode: 1, stderr: '' })
+    const { ok, faults } = JSON.parse(asJson.stdout) as Verification
+    const fault = faults.find((it) => it.kind === kind && (!position || it.position === position()))
+    expect({ ok, faults, fault }).toEqual({ ok: false, faults, fault: expect.anything() })
+    const { exitCode, stdout, stderr } = await server.cli(['server', 'run', '--profile', 'test'])
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+    expect(stderr.trimEnd()).toMatch(line)
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
   })
 
   it('two events are swapped: the audit names both', async () => {
-    rmSync(data, { recursive: true })
-    cpSync(killed, data, { recursive: true })
-    await swapTwoEvents()
-    const { exitCode, stdout, stderr } = await server.cli(['audit', 'verify', '--profile', 'test'])
+    putBack(killed)
+    await change(swapTwoEvents)
+    const { exitCode, stdout, stderr } = await server.cli(verify)
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' })
     for (const position of [5, 6])
       expect(stdout).toMatch(new RegExp(`^FAULT record_\\w+ at position ${position}: `, 'm'))
   })
 
+  it('for people, a line each', async () => {
+    putBack(killed)
+    rmSync(ledger('CURRENT'))
+    const { exitCode, stdout, stderr } = await server.cli(verify)
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' })
+    expect(stdout).toMatch(
+      /^0 events, 0 checkpoints, 0 anchors: 1 fault\nFAULT store_damaged: .*CURRENT is missing.*\nnot checked: .*\n$/,
+    )
+  })
+
   it('nothing of this, and the server serves', async () => {
-    rmSync(data, { recursive: true })
-    cpSync(killed, data, { recursive: true })
+    putBack(killed)
     await server.restart()
     await issueToken(server.url)
     await server.stop()
-    expect((await server.cli(['audit', 'verify', '--profile', 'test'])).exitCode).toBe(0)
+    expect((await server.cli(verify)).exitCode).toBe(0)
   })
 })

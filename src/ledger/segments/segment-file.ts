@@ -46,6 +46,7 @@ export class SegmentFile {
   readonly #cache: BlockCache
   /** The whole of it, or nothing: then its lines are read from the file. */
   #filter: Buffer | undefined
+  #hasFilter = true
   #users = 1
 
   private constructor(name: string, fd: number, fileBytes: number, trailer: Trailer, cache: BlockCache) {
@@ -102,7 +103,13 @@ export class SegmentFile {
     this.#filter ??= this.#part(filterOffset, filterBytes, filterChecksum, 'filter')
   }
 
+  /** From now on every key may be here: its filter is altered. */
+  doWithoutFilter(): void {
+    this.#hasFilter = false
+  }
+
   mayHold(hash: FilterHash): boolean {
+    if (!this.#hasFilter) return true
     const { filterOffset, filterBytes } = this.trailer
     const line = lineOf(hash, filterBytes)
     if (this.#filter) return mayContain(this.#filter, line, hash)

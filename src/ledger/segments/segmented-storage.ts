@@ -17,7 +17,8 @@ import {
   type StorageReader,
 } from '../storage.ts'
 import { type EntryLists, mergeEntries, noValue } from './merge.ts'
-import { Segments } from './segments.ts'
+import { removeOrphans, tellStrangers } from './orphans.ts'
+import { type SegmentDamage, Segments } from './segments.ts'
 
 export interface SegmentedBatch extends StorageBatch {
   /**
@@ -35,12 +36,19 @@ export interface SegmentedStorage extends Storage {
   readonly hot: LevelStorage
   readonly segments: Segments
   readonly salvage: StorageReader
+  /** What was left out, of a storage that was opened to be verified. */
+  readonly damage: readonly SegmentDamage[]
   /** While a segment is built from entries that were read: keys that are deleted meanwhile, which it must not bring back. */
   deletedMeanwhile: Map<string, Buffer> | undefined
   /** Marks keys as deleted, though a segment holds them. */
   markDeleted(keys: Iterable<Buffer>): Promise<void>
   /** Takes the marks away again: no segment holds the keys any more. */
   unmark(keys: Iterable<Buffer>): Promise<void>
+}
+
+export interface SegmentedOptions extends Pick<StorageOptions, 'isOpenElsewhere'> {
+  /** What is damaged in the segments is left out and told as `damage`; nothing in their folder is touched. */
+  isToBeVerified?: boolean
 }
 
 /**
@@ -51,38 +59,42 @@ export interface SegmentedStorage extends Storage {
 export async function openSegmentedStorage(
   directory: string,
   folder: string,
-  { isOpenElsewhere = false }: Pick<StorageOptions, 'isOpenElsewhere'> = {},
+  options: SegmentedOptions = {},
 ): Promise<SegmentedStorage> {
+  const { isOpenElsewhere = false } = options
   const hot = await openStorage(directory, { isOpenElsewhere })
   try {
-    return await layOver(hot, folder, isOpenElsewhere)
+    return await layOver(hot, folder, options)
   } catch (error) {
     await hot.close()
     throw error
   }
 }
 
-/**
- * @param isOpenElsewhere whether another thread looks after the files of the folder
- * @throws LedgerError damaged, unavailable
- */
+/** @throws LedgerError damaged, unavailable */
 export async function layOver(
   hot: LevelStorage,
   folder: string,
-  isOpenElsewhere = false,
+  { isOpenElsewhere = false, isToBeVerified = false }: SegmentedOptions = {},
 ): Promise<SegmentedStorage> {
   const segments = new Segments(hot, folder)
+  const damage: SegmentDamage[] = []
+  const onDamage = isToBeVerified ? (found: SegmentDamage) => void damage.push(found) : undefined
   let hasMarks = false
   let marksMade = 0
   /** Batches that mark keys and are not written yet. */
   let unwritten = 0
   const load = async () => {
-    await segments.load()
+    damage.length = 0
+    await segments.load(onDamage)
     hasMarks = false
     for await (const _ of hot.entries({ ...ownRange('deleted'), limit: 1 })) hasMarks = true
   }
   await load()
-  if (!isOpenElsewhere) segments.removeOrphans()
+  if (onDamage) {
+    const known = damage.flatMap(({ registration }) => registration ?? [])
+    tellStrangers(segments, hot, known, onDamage)
+  } else if (!isOpenElsewhere) removeOrphans(segments, hot)
 
   const isDeleted = (key: Buffer) => hasMarks && hot.get(deletedKey(key)) !== undefined
   const reader = (salvage: boolean): StorageReader => ({
@@ -132,6 +144,7 @@ export async function layOver(
     segments,
     ...(reader(false) as Pick<Storage, 'get' | 'entries' | 'entryLists'>),
     salvage: reader(true),
+    damage,
     deletedMeanwhile: undefined,
     batch() {
       const batch = hot.batch()

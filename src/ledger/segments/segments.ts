@@ -3,25 +3,11 @@
  * a registered file that is missing or altered is damage and told by its name; one that is not registered is what a
  * crash left, and goes, unless it is of another ledger, which nobody here may delete.
  */
-import { readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { HASH_BYTES, leafHash } from '../../tree/hash.ts'
-import { TILE_WIDTH } from '../../tree/tiles.ts'
 import { LedgerError } from '../errors.ts'
-import {
-  decodePosition,
-  eventKey,
-  filterPart,
-  kindOf,
-  ownRange,
-  segmentKey,
-  streamKey,
-  tileKey,
-} from '../layout.ts'
+import { decodePosition, eventKey, filterPart, kindOf, ownRange, segmentKey, streamKey } from '../layout.ts'
 import type { LevelStorage, Range } from '../storage.ts'
 import { filterHash } from './filter.ts'
-import { type BlockCache, blockCache, SegmentFile, type SegmentPlace } from './segment-file.ts'
-import { partialSuffix } from './write-segment.ts'
+import { type BlockCache, blockCache, SegmentFile } from './segment-file.ts'
 
 /** What LevelDB keeps of a segment, as JSON. */
 export interface Registration {
@@ -29,7 +15,7 @@ export interface Registration {
   version: 1 | 2
   first: number
   last: number
-  /** How often it was written anew, without what was dropped; left out where never. */
+  /** How often it was written anew, without what was dropped or with what was over later; left out where never. */
   generation?: number
   entries: number
   /** Bytes of the keys and values in it, and of the file. */
@@ -46,6 +32,22 @@ export interface Registration {
 export interface Segment {
   registration: Registration
   file: SegmentFile
+}
+
+/** What is wrong with the folder or with what is registered of it. */
+export interface SegmentDamage {
+  kind: 'segment' | 'registration' | 'stranger'
+  message: string
+  /** The first position that it concerns; undefined where that is not known. */
+  position?: number
+  /** Of a segment whose file cannot be opened. */
+  registration?: Registration
+}
+
+export type OnDamage = (damage: SegmentDamage) => void
+
+const refuse: OnDamage = ({ message }) => {
+  throw new LedgerError('damaged', message)
 }
 
 /** About 25 million events' worth; filters beyond it are read from their files, a line a look-up. */
@@ -73,20 +75,21 @@ export class Segments {
     return last ? last.registration.last + 1 : 0
   }
 
-  /** Opens what is registered, in place of what is open. @throws LedgerError damaged, unavailable */
-  async load(): Promise<void> {
+  /**
+   * Opens what is registered, in place of what is open.
+   *
+   * @param onDamage is told what is left out; where it is not given, loading fails
+   * @throws LedgerError damaged, unavailable
+   */
+  async load(onDamage: OnDamage = refuse): Promise<void> {
     const list: Segment[] = []
     try {
-      let next = 0
-      for await (const [, value] of this.#hot.entries(ownRange('segment'))) {
-        const registration = readRegistration(value)
-        const { first, last } = registration
-        if (first !== next)
-          throw new LedgerError('damaged', `the segment that begins with position ${next} is not registered`)
-        next = last + 1
-        list.push({ registration, file: this.openFile(registration) })
-      }
-      this.#replaceList(list)
+      for await (const registration of this.#registered(onDamage))
+        onlyDamage(
+          () => list.push({ registration, file: this.openFile(registration) }),
+          (message) => onDamage({ kind: 'segment', message, position: registration.first, registration }),
+        )
+      this.#replaceList(list, [], onDamage)
     } catch (error) {
       for (const { file } of list) file.release()
       throw error
@@ -163,42 +166,27 @@ export class Segments {
     return newestFirst.filter(({ file }) => file.mayHold(hash))
   }
 
-  /**
-   * Deletes files that no registration names: of a crash, or of segments that were merged.
-   *
-   * @throws LedgerError damaged, for those of another ledger
-   */
-  removeOrphans(): void {
-    const known = new Set(this.#list.map(({ file }) => file.name))
-    for (const name of filesIn(this.folder)) {
-      if (name.endsWith(partialSuffix)) rmSync(join(this.folder, name), { force: true })
-      const [, first, last, generation = '0'] = /^segment-(\d+)-(\d+)(?:-(\d+))?$/.exec(name) ?? []
-      if (first === undefined || known.has(name)) continue
-      if (!this.#isOurs({ first: Number(first), last: Number(last), generation: Number(generation) }))
-        throw new LedgerError(
-          'damaged',
-          `${join(this.folder, name)} belongs to another ledger: move it away, it may be all that is left of its events`,
-        )
-      rmSync(join(this.folder, name), { force: true })
-    }
-  }
-
   close(): void {
     this.#replaceList([])
   }
 
-  /** Whether the tree of this ledger has the first event that is in the file; one without events is nobody's loss. */
-  #isOurs(place: SegmentPlace): boolean {
-    const file = SegmentFile.open(this.folder, place, this.#cache)
-    try {
-      const [key, record] = file.firstEntry() ?? []
-      if (!key || !record || kindOf(key) !== 'event') return true
-      const position = decodePosition(key, 1)
-      const row = (position % TILE_WIDTH) * HASH_BYTES
-      const tile = this.#hot.get(tileKey(0, Math.floor(position / TILE_WIDTH)))
-      return tile?.subarray(row, row + HASH_BYTES).equals(leafHash(record)) === true
-    } finally {
-      file.release()
+  /** As they are stored, in the order of their positions. */
+  async *#registered(onDamage: OnDamage): AsyncGenerator<Registration> {
+    let next = 0
+    for await (const [, value] of this.#hot.entries(ownRange('segment'))) {
+      const registration = readRegistration(value)
+      if (!registration) {
+        const message = 'the registration of a segment is malformed or of an unknown version'
+        onDamage({ kind: 'registration', message, position: next })
+        continue
+      }
+      const { first, last } = registration
+      if (first !== next) {
+        const message = `the segment that begins with position ${next} is not registered`
+        onDamage({ kind: 'registration', message, position: next })
+      }
+      next = last + 1
+      yield registration
     }
   }
 
@@ -213,12 +201,19 @@ export class Segments {
     return segment && segment.registration.first <= position ? segment : undefined
   }
 
-  #replaceList(list: readonly Segment[], kept: readonly Segment[] = []): void {
+  #replaceList(list: readonly Segment[], kept: readonly Segment[] = [], onDamage: OnDamage = refuse): void {
     const former = this.#list
     let bytes = 0
-    for (const { file } of list.toReversed()) {
+    for (const { file, registration } of list.toReversed()) {
       bytes += file.trailer.filterBytes
-      if (bytes <= mostFilterBytes) file.loadFilter()
+      if (bytes > mostFilterBytes) break
+      onlyDamage(
+        () => file.loadFilter(),
+        (message) => {
+          onDamage({ kind: 'segment', message, position: registration.first, registration })
+          file.doWithoutFilter()
+        },
+      )
     }
     this.#list = list
     for (const segment of former) if (!kept.includes(segment)) segment.file.release()
@@ -240,25 +235,27 @@ function streamOfRange(gte: Buffer, lt: Buffer): Buffer | undefined {
   return isOne ? filterPart(gte) : undefined
 }
 
-/** @throws LedgerError damaged */
-function readRegistration(bytes: Buffer): Registration {
+/** Undefined where it cannot be read. */
+function readRegistration(bytes: Buffer): Registration | undefined {
   try {
     const registration = JSON.parse(bytes.toString()) as Registration
-    if (registration.version === 1 || registration.version === 2) return registration
-  } catch {}
-  throw new LedgerError('damaged', 'the registration of a segment is malformed or of an unknown version')
+    return registration.version === 1 || registration.version === 2 ? registration : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What is damaged is told, everything else thrown. */
+export function onlyDamage(act: () => void, tell: (message: string) => void): void {
+  try {
+    act()
+  } catch (error) {
+    if ((error as Partial<LedgerError>).code !== 'damaged') throw error
+    tell((error as LedgerError).message)
+  }
 }
 
 export const registrationEntry = (registration: Registration): [key: Buffer, value: Buffer] => [
   segmentKey(registration.first),
   Buffer.from(JSON.stringify(registration)),
 ]
-
-function filesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw new LedgerError('unavailable', `${folder} cannot be read`, { cause })
-  }
-}
