@@ -32,6 +32,7 @@ import { tokenRoute } from './routes/token.ts'
 import { nothingHere, unknownAddressRoutes } from './routes/unknown-address.ts'
 import { userinfoRoute } from './routes/userinfo.ts'
 import { welcomeRoute } from './routes/welcome.ts'
+import { ServedMethods } from './served-methods.ts'
 import { SessionCookie } from './session-cookie.ts'
 
 export interface HttpServerOptions {
@@ -123,16 +124,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   }) as unknown as FastifyInstance
   app.removeAllContentTypeParsers()
   await app.register(formbody, { bodyLimit: bodyLimitBytes })
-  const methodsOf = new Map<string, string[]>()
-  app.addHook('onRoute', ({ url, method }) => {
-    // What stands for many addresses is none itself.
-    if (!url.endsWith('*')) methodsOf.set(url, [...(methodsOf.get(url) ?? []), method].flat())
-  })
-  const methodsAt = ({ url }: FastifyRequest) => methodsOf.get(url.split('?', 1)[0]!)
+  const served = new ServedMethods()
+  app.addHook('onRoute', ({ url, method }) => served.add(url, method))
+  const methodsAt = ({ url }: FastifyRequest) => served.at(url.split('?', 1)[0]!)
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsAt(request)
     asData(reply)
-    if (!methods) return sendError(reply, nothingHere())
+    if (methods.length === 0) return sendError(reply, nothingHere())
     // RFC 9110 section 15.5.6: 405 names the methods that there are.
     reply.header('allow', methods.join(', '))
     return sendError(reply, new OAuthError('invalid_request', 'this method is not for this address', 405))
@@ -170,7 +168,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     deviceRoute(people, context, cookie)
     endSessionRoute(people, context, cookie)
     welcomeRoute(people, context, cookie)
-    unknownAddressRoutes(people, (request) => methodsAt(request) !== undefined)
+    unknownAddressRoutes(people, (request) => methodsAt(request).length > 0)
   })
   return app
 }

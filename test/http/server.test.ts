@@ -36,6 +36,8 @@ describe('methods', () => {
     [metadataPath, 'GET, HEAD'],
     ['/health/live', 'GET, HEAD'],
     ['/health/ready', 'GET, HEAD'],
+    ['/ledger/receipts/12', 'GET, HEAD'],
+    ['/ledger/tile/0/000', 'GET, HEAD'],
   ])('%s allows %s and answers 405 to all others (RFC 9110 section 15.5.6)', async (url, allowed) => {
     const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
     for (const method of methods.filter((one) => !allowed.split(', ').includes(one))) {
