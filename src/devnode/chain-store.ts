@@ -220,10 +220,13 @@ export class ChainStore {
   }
 }
 
+/** The key says all. Not empty: classic-level does not free its copy of an empty value (src/ledger/storage.ts). */
+const present = Buffer.of(1)
+
 function addCoin(batch: Batch, outpoint: string, output: StoredOutput): string | undefined {
   const address = addressOfScript(output.script)
   batch.put(rows.outputKey(outpoint), rows.encodeOutput(output))
-  if (address !== undefined) batch.put(rows.coinKey(address, output.height, outpoint), Buffer.alloc(0))
+  if (address !== undefined) batch.put(rows.coinKey(address, output.height, outpoint), present)
   return address
 }
 

@@ -68,22 +68,23 @@ export interface LevelStorage extends Storage {
 }
 
 /** Measured: 1,000 entries or 1 MiB a read, the next one under way meanwhile, is twice as fast as LevelDB's 16 KiB. */
-const entriesAtOnce = 1000
+const mostAtOnce = 1000
 const bytesAtOnce = 1 << 20
 /**
- * The first read, for which LevelDB's binding sets 64 bytes an entry aside until the iterator is collected. Where it
- * brings fewer, the range was short: nothing is read ahead.
+ * The first read; each one after it is twice as long. LevelDB's binding sets 64 bytes an entry aside for the longest, until
+ * the iterator is collected, of which V8 is in no hurry. Where the first brings fewer, the range was short: nothing is
+ * read ahead.
  */
-const longRange = 100
+const leastAtOnce = 100
 /** An audit over the whole log may read for minutes: whoever asked to forget is told, not kept waiting. */
 const longestSnapshotMs = 5000
 
 /**
- * LevelDB maps the table files that are open, 2 MB each, and holds their indexes: of ten million events that came to
- * 1.1 GB resident. With 64 tables, the fewest that it takes, there is a bound; a look-up of what is neither new nor in the
- * cache opens one or two of them, some 15 us each (docs/performance.md).
+ * LevelDB maps the table files that are open and holds their indexes: of ten million events that came to 1.1 GB resident.
+ * With 64 tables of 1 MiB, the fewest that it takes and half as large as it makes them, there is a bound; a look-up of what
+ * is neither new nor in the cache opens one or two of them, some 15 us each (docs/performance.md).
  */
-const whileServing = { cacheSize: 8 << 20, maxOpenFiles: 74 }
+const whileServing = { cacheSize: 8 << 20, maxOpenFiles: 74, maxFileSize: 1 << 20 }
 /** A fold reads states all over what it has written, and is over in minutes. */
 const whileFolding = { cacheSize: 64 << 20, maxOpenFiles: 4096 }
 
@@ -92,9 +93,9 @@ const unread = {
   name: 'unread',
   format: 'utf8',
   encode: (key: Buffer) => key,
-  decode: () => noKey,
+  decode: () => noBytes,
 } as const
-const noKey = Buffer.alloc(0)
+const noBytes = Buffer.alloc(0)
 
 interface IteratorOptions {
   keys?: boolean
@@ -184,14 +185,18 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
   async function* lists(range: Range, options: IteratorOptions): AsyncGenerator<readonly Entry[]> {
     const iterator = opened(() => db.iterator({ ...range, highWaterMarkBytes: bytesAtOnce, ...options }))
     const release = snapshots.hold()
-    let ahead: Promise<Entry[]> | undefined = iterator.nextv(longRange)
+    let atOnce = leastAtOnce
+    let ahead: Promise<Entry[]> | undefined = iterator.nextv(atOnce)
     try {
       for (;;) {
-        const entries: Entry[] = await (ahead ?? iterator.nextv(entriesAtOnce))
+        const entries: Entry[] = await (ahead ?? iterator.nextv(atOnce))
         if (entries.length === 0) return
-        ahead = entries.length < longRange ? undefined : iterator.nextv(entriesAtOnce)
+        const isShort = entries.length < leastAtOnce
+        atOnce = Math.min(2 * atOnce, mostAtOnce)
+        ahead = isShort ? undefined : iterator.nextv(atOnce)
         // Its failure is met at the await above, or by nobody where the caller stops here.
         ahead?.catch(() => {})
+        for (const entry of entries) entry[1] = asPut(entry[1])
         yield entries
       }
     } catch (cause) {
@@ -205,7 +210,8 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
   const storage: LevelStorage = {
     get(key) {
       try {
-        return db.getSync(key)
+        const value = db.getSync(key)
+        return value && asPut(value)
       } catch (cause) {
         throw unreadable(cause)
       }
@@ -221,7 +227,7 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
     batch() {
       const batch = opened(() => db.batch())
       return {
-        put: (key, value) => void batch.put(key, value),
+        put: (key, value) => void batch.put(key, stored(value)),
         del: (key) => void batch.del(key),
         write: () => inTurn(() => batch.write({ sync: !isScratch })),
       }
@@ -243,6 +249,22 @@ async function openLevel(directory: string, isScratch: boolean, isFirst: boolean
   }
   return storage
 }
+
+/**
+ * classic-level 3.0.0 does not free its copy of an empty value (`DisposeSliceBuffer` in its binding.cc): 32 bytes each time,
+ * of which a server writes one or two with each token. So an empty value is stored as this byte, which no value is else.
+ */
+const forEmpty = Buffer.of(0)
+
+function stored(value: Buffer): Buffer {
+  if (value.length > 1) return value
+  if (value.length === 0) return forEmpty
+  if (isForEmpty(value)) throw new RangeError('the byte 00 alone is no value')
+  return value
+}
+
+const asPut = (value: Buffer): Buffer => (isForEmpty(value) ? noBytes : value)
+const isForEmpty = (value: Buffer): boolean => value.length === 1 && value[0] === 0
 
 /** While the database is opened anew it takes nothing: that is a failing storage, not a mistake of the caller's. */
 function opened<T>(use: () => T): T {

@@ -35,7 +35,7 @@ export interface Following {
 }
 
 /** Records that are read at a time from the log, and so many more that the place moves on at least. */
-const recordsAtOnce = 2048
+const recordsAtOnce = 512
 /** Events that may wait in memory. */
 const mostWaiting = 8192
 

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { filesHolding } from '../support/ledger.ts'
 import { registerSample, sampleClient, sampleUser, signOn } from '../support/oauth-requests.ts'
 import { eventually, startServer, type TestServer, temporaryFolder } from '../support/server.ts'
 
@@ -146,11 +147,7 @@ test('a changed password: the hash of the former one is in no file', async () =>
     // Salt and digest, which are random and stand in a file as they are.
     return (JSON.parse(stdout) as { Password: string }).Password.split('$').slice(-2)
   }
-  const holding = (text: string) =>
-    readdirSync(server.home, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .filter((file) => readFileSync(file, 'latin1').includes(text))
+  const holding = (text: string) => filesHolding(server.home, text)
   const former = await hashOf()
   for (const text of former) expect(holding(text)).not.toEqual([])
   // Fills tables between the two, as the days would.

@@ -1,8 +1,7 @@
 /** `user erase`: afterwards nothing in the ledger's files names the person, and everything still verifies. */
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { rangeOf } from '../../src/ledger/layout.ts'
+import { filesHolding } from '../support/ledger.ts'
 import { isActive, registerSample, sampleUser, signOn } from '../support/oauth-requests.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
@@ -21,11 +20,7 @@ describe('user erase', () => {
     subject = JSON.parse(stdout).events[0].subject
   })
 
-  /** Names of the ledger's files that hold the text. */
-  const holding = (text: string | Buffer) =>
-    readdirSync(server.paths.ledger).filter((name) =>
-      readFileSync(join(server.paths.ledger, name)).includes(text),
-    )
+  const holding = (text: string | Buffer) => filesHolding(server.paths.ledger, text)
 
   /** What each side record begins with; random, so that it stands in the files as it is. */
   async function saltsOfSides(): Promise<Buffer[]> {

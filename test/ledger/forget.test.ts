@@ -1,19 +1,13 @@
 /** What was deleted or replaced is gone from LevelDB's files too, wherever compactions had carried it before. */
 import { randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { rowKey, sideKey } from '../../src/ledger/layout.ts'
 import { openStorage, type Storage } from '../../src/ledger/storage.ts'
-import { temporaryFolder } from '../support/ledger.ts'
+import { filesHolding, temporaryFolder } from '../support/ledger.ts'
 
 const secret = 'the-name-that-must-go'
 const side = sideKey(1000)
 const row = rowKey(Buffer.from('suser:somebody'))
-
-/** The files in which the text stands; LevelDB compresses, and a text without repetition stays readable. */
-const holding = (folder: string, text: string): string[] =>
-  readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(text))
 
 async function open(folder = temporaryFolder()): Promise<{ storage: Storage; folder: string }> {
   const storage = await openStorage(folder)
@@ -76,11 +70,11 @@ test.each(lives)('%s', async (_, live) => {
   await put(storage)
   await live(storage)
   await put(storage)
-  expect(holding(folder, secret)).not.toEqual([])
+  expect(filesHolding(folder, secret)).not.toEqual([])
   await erase(storage)
-  expect(holding(folder, secret)).not.toEqual([])
+  expect(filesHolding(folder, secret)).not.toEqual([])
   expect(await storage.forget([side, row])).toBe(true)
-  expect(holding(folder, secret)).toEqual([])
+  expect(filesHolding(folder, secret)).toEqual([])
   expect(storage.get(row)?.toString()).toBe('nobody')
   expect(storage.get(side)).toBeUndefined()
 })
@@ -92,7 +86,7 @@ test('erased and put down to a file in one go', async () => {
   await storage.reopen()
   await storage.reopen()
   await storage.forget([side, row])
-  expect(holding(folder, secret)).toEqual([])
+  expect(filesHolding(folder, secret)).toEqual([])
 })
 
 test('neighbours stay what they are', async () => {
@@ -122,10 +116,10 @@ test('a reader that had begun before is told of, and gone once it has ended', as
   await reader.next()
   await erase(storage)
   expect(await storage.forget([side, row])).toBe(false)
-  expect(holding(folder, secret)).not.toEqual([])
+  expect(filesHolding(folder, secret)).not.toEqual([])
   await reader.return?.()
   expect(await storage.forget([side, row])).toBe(true)
-  expect(holding(folder, secret)).toEqual([])
+  expect(filesHolding(folder, secret)).toEqual([])
 })
 
 test('a reader that ends meanwhile is waited for', async () => {
@@ -137,5 +131,5 @@ test('a reader that ends meanwhile is waited for', async () => {
   const forgotten = storage.forget([side, row])
   await reader.return?.()
   expect(await forgotten).toBe(true)
-  expect(holding(folder, secret)).toEqual([])
+  expect(filesHolding(folder, secret)).toEqual([])
 })

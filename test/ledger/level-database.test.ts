@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, onTestFinished, test } from 'vitest'
 import { LevelDatabase } from '../../src/ledger/level-database.ts'
+import { openStorage } from '../../src/ledger/storage.ts'
 import { temporaryFolder } from '../support/ledger.ts'
 
 setFlagsFromString('--expose-gc')
@@ -51,4 +52,26 @@ test('closing ends what is open, and so does closing after it was opened again',
     await expect(iterator.next()).rejects.toMatchObject({ code: 'LEVEL_ITERATOR_NOT_OPEN' })
     await db.open()
   }
+})
+
+test('an empty value is read as such and stored as one byte; that byte alone is no value', async () => {
+  const folder = temporaryFolder()
+  const storage = await openStorage(folder)
+  const [key, other] = [Buffer.from('ra'), Buffer.from('rb')]
+  const batch = storage.batch()
+  batch.put(key, Buffer.alloc(0))
+  batch.put(other, Buffer.of(1))
+  expect(() => batch.put(other, Buffer.of(0))).toThrow(RangeError)
+  await batch.write()
+  expect([storage.get(key), storage.get(other)]).toEqual([Buffer.alloc(0), Buffer.of(1)])
+  const range = { gte: key, lt: Buffer.from('rc') }
+  for await (const values of storage.valueLists(range))
+    expect(values).toEqual([Buffer.alloc(0), Buffer.of(1)])
+  for await (const [, value] of storage.entries({ ...range, limit: 1 }))
+    expect(value).toEqual(Buffer.alloc(0))
+  await storage.close()
+  const raw = new LevelDatabase(folder, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  await raw.open()
+  onTestFinished(() => raw.close())
+  expect(await raw.get(key)).toEqual(Buffer.of(0))
 })

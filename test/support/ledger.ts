@@ -1,5 +1,5 @@
 /** A ledger of texts in a folder of its own, a storage that fails when told, and one check of everything. */
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
@@ -168,4 +168,20 @@ export async function checkTree(ledger: Pick<Ledger<never>, 'storage' | 'size' |
     const proof = proveInclusion(storage, size - 1, size)
     expect(rootFromInclusionProof(size - 1, size, leaf, proof)).toEqual(root)
   }
+}
+
+/**
+ * The files below a folder in which a text stands; LevelDB compresses, and a text without repetition stays readable. What
+ * it takes away meanwhile is read anew in the file that takes its place.
+ */
+export function filesHolding(folder: string, text: string | Buffer): string[] {
+  for (;;)
+    try {
+      return readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+        .filter((file) => readFileSync(file).includes(text))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
 }
