@@ -94,11 +94,18 @@ type OpenedFiles = Pick<VerifiableLedger, 'reader' | 'segments' | 'found' | 'clo
 /** LevelDB would make a database where there is none. */
 async function openFiles({ ledger, segments }: HomePaths): Promise<OpenedFiles> {
   if (!(await hasDatabaseFiles(ledger))) return withoutStorage(noEntries, true)
+  let storage: SegmentedStorage
   try {
-    return await ofStorage(await openSegmentedStorage(ledger, segments, { isToBeVerified: true }))
+    storage = await openSegmentedStorage(ledger, segments, { isToBeVerified: true })
   } catch (error) {
     if (!isDamage(error)) throw error
     return withoutStorage(refusing(error), false)
+  }
+  try {
+    return await ofStorage(storage)
+  } catch (error) {
+    await storage.close()
+    throw error
   }
 }
 
@@ -124,9 +131,16 @@ const withoutStorage = (reader: StorageReader, isEmpty: boolean): OpenedFiles =>
   close: async () => {},
 })
 
-const isEmpty = async (storage: StorageReader): Promise<boolean> => {
-  for await (const _ of storage.entries({ gte: Buffer.alloc(1), lt: Buffer.of(0xff), limit: 1 })) return false
-  return true
+/** What cannot be read is something. */
+async function isEmpty(storage: StorageReader): Promise<boolean> {
+  try {
+    for await (const _ of storage.entries({ gte: Buffer.alloc(1), lt: Buffer.of(0xff), limit: 1 }))
+      return false
+    return true
+  } catch (error) {
+    if (isDamage(error)) return false
+    throw error
+  }
 }
 
 /** A file that is not as it was written is told when all of them are looked at. */

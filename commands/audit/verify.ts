@@ -70,14 +70,22 @@ Exit code 0 when nothing is missing and nothing altered, 1 otherwise. Where the 
     }
   }
 
-  async #rebuild(paths: HomePaths): Promise<Rebuilt> {
+  /** Of a ledger that is damaged nothing is rebuilt: what is wrong with it, verification names. */
+  async #rebuild(paths: HomePaths): Promise<Rebuilt | undefined> {
     const progress = progressLine(process.stderr, this.errorAppearance.interactive)
-    const rebuilt = await rebuildReadModels(
-      paths,
-      eventProgress(progress, () => this.now()),
-    )
-    progress.clear()
-    this.log(rebuiltText(rebuilt))
-    return rebuilt
+    try {
+      const rebuilt = await rebuildReadModels(
+        paths,
+        eventProgress(progress, () => this.now()),
+      )
+      progress.clear()
+      this.log(rebuiltText(rebuilt))
+      return rebuilt
+    } catch (error) {
+      progress.clear()
+      if ((error as { code?: string }).code !== 'damaged') throw error
+      this.note('the log itself is damaged: nothing was rebuilt', 'warn')
+      return undefined
+    }
   }
 }

@@ -37,21 +37,38 @@ export async function bearerAt(
   username: string,
   atMs: number,
 ): Promise<string | undefined> {
-  const present = await subjectOf(reader, username)
-  if (present !== undefined && (await wasThere(reader, present, atMs))) return present
-  let former: string | undefined
-  for await (const subject of bearersOf(reader, username)) {
-    if (await wasThere(reader, subject, atMs)) return subject
+  const name = username.normalize('NFC')
+  const present = await subjectOf(reader, name)
+  if (present !== undefined && (await presenceAt(reader, present, name, atMs)) === 'by this name')
+    return present
+  let [unnamed, former]: (string | undefined)[] = []
+  for await (const subject of bearersOf(reader, name)) {
+    const presence = await presenceAt(reader, subject, name, atMs)
+    if (presence === 'by this name') return subject
+    if (presence === 'by an unknown name') unnamed ??= subject
     former ??= subject
   }
-  return present ?? former
+  return unnamed ?? present ?? former
 }
 
-async function wasThere(reader: StorageReader, subject: string, atMs: number): Promise<boolean> {
+/**
+ * Of a user who bears the name now or bore it last. Where a side record is gone the name of then is not known; only a
+ * repository outside the ledger gives users other names.
+ */
+async function presenceAt(
+  reader: StorageReader,
+  subject: string,
+  name: string,
+  atMs: number,
+): Promise<'by this name' | 'by an unknown name' | undefined> {
   let loaded: { state: User | undefined; version: number } = { state: undefined, version: 0 }
   for await (const recorded of readStream(reader, codec, streamOf.user(subject))) {
     if (recorded.timeMs > atMs) break
     loaded = evolveLoaded('user', loaded, recorded)
   }
-  return loaded.state !== undefined && !loaded.state.removed
+  const { state } = loaded
+  if (!state || state.removed) return undefined
+  const said = state.username ?? (state.repository === undefined ? name : undefined)
+  if (said === name) return 'by this name'
+  return said === undefined ? 'by an unknown name' : undefined
 }

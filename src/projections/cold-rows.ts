@@ -7,6 +7,7 @@ import { rowKey } from '../ledger/layout.ts'
 import { readStream } from '../ledger/reader.ts'
 import type { EventRecord } from '../ledger/record.ts'
 import type { ColdRows } from '../ledger/segments/cold-rows.ts'
+import type { Entry } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
 import { hashesOf } from '../oauth/events.ts'
 import { forgetAfterMs } from '../oauth/failed-attempts.ts'
@@ -86,8 +87,9 @@ export const coldRows: ColdRows = {
     for await (const { event } of readStream(storage, codec, stream))
       for (const hash of hashesOf(event)) if (hash !== null) rows.push(rowKey(tokenRowKey(hash)))
     const life = lifetimeOf(stream, state)
-    if (life) for (const [key] of lifeRows(life, life.endSeconds)) rows.push(key)
-    return rows
+    const keysOf = (entries: Entry[]) => entries.map(([key]) => key)
+    if (life) rows.push(...keysOf(lifeRows(life, life.endSeconds)))
+    return { rows, open: life?.isRefreshable ? keysOf(lifeRows(life)) : [] }
   },
 
   streamOf: (key) => (key.compare(statePrefix, 0, 2, 0, 2) === 0 ? key.toString('utf8', 2) : undefined),

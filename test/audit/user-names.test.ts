@@ -33,6 +33,9 @@ const life: [subject: string, version: number, event: Event][] = [
   ['m-third', 0, linked('m-third', 'alice')],
   ['bob', 0, userRegistered('bob', '한별')],
   ['bob', 1, removed('bob')],
+  ['x', 0, linked('x', 'dave')],
+  ['z', 0, userRegistered('z', 'carol')],
+  ['z', 1, removed('z')],
 ]
 
 beforeAll(async () => {
@@ -40,6 +43,8 @@ beforeAll(async () => {
     for (const [subject, version, event] of life) await log.append(streamOf.user(subject), version, [event])
     const erased: Event = { type: 'user.erased', subject: 'erased', ...signed }
     await log.append(streamOf.user('erased'), 2, [erased], { erase: [4] })
+    // As the server links: what was said before is erased with it.
+    await log.append(streamOf.user('x'), 1, [linked('x', 'carol')], { erase: [9] })
   })
   storage = await openStorage(`${directory}/ledger`)
 })
@@ -58,6 +63,12 @@ test('when nobody bore it, one who does or did: nothing was valid of theirs', as
   for (const seconds of [0, 2, 4, 5, 6])
     expect(await subjectOfUser(storage, 'alice', startMs + seconds * 1000)).toBe('m-third')
   expect(await subjectOfUser(storage, '한별', startMs)).toBe('bob')
+})
+
+test('a name that somebody got later, whose name until then is not known', async () => {
+  expect(await subjectOfUser(storage, 'carol', startMs + 11_000)).toBe('z')
+  expect(await subjectOfUser(storage, 'carol', startMs + 10_000)).toBe('x')
+  expect(await subjectOfUser(storage, 'carol', startMs + 100_000)).toBe('x')
 })
 
 test('who was erased is known by the subject alone', async () => {

@@ -270,6 +270,18 @@ const damages: Damage[] = [
     isSealed: true,
   },
   {
+    name: 'the first block of a segment is altered',
+    act() {
+      const bytes = readFileSync(segment())
+      bytes[20]! ^= 1
+      writeFileSync(segment(), bytes)
+    },
+    line: /block 0 of segment-0-\d+ is altered$/,
+    kind: 'segment_altered',
+    position: () => 0,
+    isSealed: true,
+  },
+  {
     name: 'the filter of a segment is altered',
     act() {
       const bytes = readFileSync(segment())
@@ -343,6 +355,19 @@ describe('named:', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' })
     for (const position of [5, 6])
       expect(stdout).toMatch(new RegExp(`^FAULT record_\\w+ at position ${position}: `, 'm'))
+  })
+
+  it('two events are swapped, or a file is lost: nothing is rebuilt', async () => {
+    for (const act of [() => change(swapTwoEvents), () => rmSync(ledger('CURRENT'))]) {
+      putBack(killed)
+      await act()
+      const { exitCode, stdout, stderr } = await server.cli([...verify, '--rebuild', '--json'])
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 1,
+        stderr: 'the log itself is damaged: nothing was rebuilt\n',
+      })
+      expect(JSON.parse(stdout)).toMatchObject({ ok: false, faults: expect.anything() })
+    }
   })
 
   it('for people, a line each', async () => {

@@ -11,7 +11,7 @@ import {
 } from '../layout.ts'
 import { decodeRecord } from '../record.ts'
 import type { Entry } from '../storage.ts'
-import type { ColdRows } from './cold-rows.ts'
+import type { ColdRows, ColdStream } from './cold-rows.ts'
 import type { SegmentedStorage } from './segmented-storage.ts'
 
 /** Entries that are sorted in one go, about a millisecond. */
@@ -84,18 +84,33 @@ export class Collector {
       all.add(decodeLater(key).stream)
     }
     for (const stream of all) {
-      const rows = await this.#coldRows.ofStream(storage, stream, beforeMs)
-      if (typeof rows === 'number') later.push(laterKey(Math.max(rows, beforeMs), stream))
-      else for (const row of rows ?? []) this.#addRow(row)
+      const cold = await this.#coldRows.ofStream(storage, stream, beforeMs)
+      const againMs =
+        typeof cold === 'number' ? Math.max(cold, beforeMs) : cold && this.#addStream(cold, beforeMs)
+      if (againMs !== undefined) later.push(laterKey(againMs, stream))
       await this.#breathe()
     }
     return { due, later }
   }
 
-  /** Where it is in LevelDB; in an older segment otherwise, or nowhere. */
-  #addRow(key: Buffer): void {
+  /** @returns when to look at the stream again, where not all of it can move now */
+  #addStream({ rows, open }: ColdStream, beforeMs: number): number | undefined {
+    let isWhole = open.every((key) => this.#storage.hot.get(key) === undefined)
+    for (const key of rows) if (!this.#addRow(key)) isWhole = false
+    return isWhole ? undefined : beforeMs
+  }
+
+  /**
+   * Where it is in LevelDB; in an older segment otherwise, or nowhere.
+   *
+   * @returns false for one that cannot move: its key is marked as deleted, which would hide it in a segment
+   */
+  #addRow(key: Buffer): boolean {
     const value = this.#storage.hot.get(key)
-    if (value) this.sorted.add(key, value)
+    if (!value) return true
+    if (this.#storage.isMarked(key)) return false
+    this.sorted.add(key, value)
+    return true
   }
 }
 

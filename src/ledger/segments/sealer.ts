@@ -49,6 +49,9 @@ const deletedAtOnce = 512
 /** So long requests wait for a step. How many reads that is, the clock tells: each may have to go to the disk. */
 const longestStepMs = 5
 
+/** Segments' worth of events that are written anew for rows: one behind it takes what is over as it comes. */
+const mostWrittenAnew = 8
+
 /** The sealer was told to stop; what it was doing is done again by the next run. */
 class Stopped extends Error {}
 
@@ -155,7 +158,7 @@ export class Sealer {
   async #sealEnded(beforeMs: number, restBeforeMs: number): Promise<number | undefined> {
     const { storage } = this.#options
     const newest = storage.segments.list.at(-1)
-    if (!newest || !(await isAnyDue(storage, restBeforeMs))) return undefined
+    if (!newest || this.#isTooLarge(newest) || !(await isAnyDue(storage, restBeforeMs))) return undefined
     const { sorted, registration } = await this.#collecting(async (collector) => {
       const { sorted } = collector
       const { due, later } = await collector.streams(new Set(), beforeMs, this.#segmentEvents)
@@ -166,6 +169,11 @@ export class Sealer {
     })
     if (!registration.isCleared) await this.#clear(registration, mergeEntries(sorted.lists()))
     return registration.streams - newest.registration.streams
+  }
+
+  /** To be written anew for some rows: they wait for the next events then. */
+  #isTooLarge({ registration: { first, last } }: Segment): boolean {
+    return last - first + 1 > mostWrittenAnew * this.#segmentEvents
   }
 
   /** Replaces the newest segment by one with these entries, which count before its own. */

@@ -218,7 +218,8 @@ export class SegmentFile {
   }
 
   #cachedBlock(block: number): Entry[] {
-    const name = `${this.name} ${block}`
+    // Not by its name: a file that came to be registered is perhaps not the first of that name.
+    const name = `${this.trailer.sha256.toString('latin1')} ${block}`
     const cached = this.#cache.get(name)
     if (cached) return cached
     const { offset, length, checksum } = this.#row(block)

@@ -40,6 +40,8 @@ export interface SegmentedStorage extends Storage {
   readonly damage: readonly SegmentDamage[]
   /** While a segment is built from entries that were read: keys that are deleted meanwhile, which it must not bring back. */
   deletedMeanwhile: Map<string, Buffer> | undefined
+  /** Whether what segments hold of a key does not count; what LevelDB has of it does. */
+  isMarked(key: Buffer): boolean
   /** Marks keys as deleted, though a segment holds them. */
   markDeleted(keys: Iterable<Buffer>): Promise<void>
   /** Takes the marks away again: no segment holds the keys any more. */
@@ -180,6 +182,7 @@ export async function layOver(
         },
       }
     },
+    isMarked: isDeleted,
     async markDeleted(keys) {
       const batch = storage.batch()
       for (const key of keys) if (hot.get(key) === undefined) batch.drop(key)
