@@ -12,10 +12,11 @@ import { auditThreads } from './audit-thread.ts'
 import { verifyMessage } from './chain/message.ts'
 import type { ChainClient } from './chain/types.ts'
 import type { HomePaths } from './config/home.ts'
+import { hasDatabaseFiles } from './ledger/database-files.ts'
 import { openSegmentedStorage } from './ledger/segments/segmented-storage.ts'
 import { parseCheckpoint } from './tree/checkpoint.ts'
 import { parseNote } from './tree/signed-note.ts'
-import type { VerifiableLedger } from './verifiable-ledger.ts'
+import { noLedger, type VerifiableLedger } from './verifiable-ledger.ts'
 
 export interface AuditOptions {
   /** Addresses of further servers to trust. */
@@ -83,7 +84,7 @@ export function savedCheckpoint(file: string): SavedCheckpoint {
  * Replaces the read models of a stopped server by a fresh fold, and the index by time where it is not right. The log
  * itself is verified first: of one that is damaged nothing is rebuilt.
  *
- * @throws ControlError already_running, damaged; LedgerError locked, unavailable
+ * @throws ControlError already_running, no_ledger, damaged; LedgerError damaged, locked, unavailable
  */
 export async function rebuildReadModels(
   paths: HomePaths,
@@ -91,6 +92,7 @@ export async function rebuildReadModels(
 ): Promise<Rebuilt> {
   if (await connectTo(paths.controlSocket))
     throw new ControlError('already_running', 'a running server needs its read models: stop it first')
+  if (!(await hasDatabaseFiles(paths.ledger))) throw noLedger(paths)
   const storage = await openSegmentedStorage(paths.ledger, paths.segments)
   const registrations = () => storage.segments.list.map(({ registration }) => registration)
   const threads = auditThreads({ ledger: paths.ledger, segments: paths.segments })

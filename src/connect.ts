@@ -1,11 +1,12 @@
 /** How a command reaches the server of a home: over its control socket, or in its own process where none runs. */
-import { type Connection, ControlError, connectTo } from './admin/connection.ts'
+import { type Connection, connectTo } from './admin/connection.ts'
 import { type HomePaths, prepareHome } from './config/home.ts'
 import type { LoadedSettings } from './config/load.ts'
 import { type Access, openCore } from './core.ts'
 import { hasDatabaseFiles } from './ledger/database-files.ts'
 import { operationsOf, statusOf } from './operations.ts'
 import type { Monitor } from './projections/monitor.ts'
+import { noLedger } from './verifiable-ledger.ts'
 
 /**
  * A connection to the server of this home if one runs, else to its data, opened by this process: to read, nothing is
@@ -23,14 +24,13 @@ export async function connect(
   const running = await connectTo(paths.controlSocket)
   if (running) return running
   const loaded = load()
-  const noLedger = () => new ControlError('no_ledger', `there is no ledger in ${paths.ledger}`)
   if (access === 'write') prepareHome(paths)
-  else if (!(await hasDatabaseFiles(paths.ledger))) throw noLedger()
+  else if (!(await hasDatabaseFiles(paths.ledger))) throw noLedger(paths)
   const { settings } = loaded
   const core = await openCore(loaded, paths, settings.server.issuer, now, { access })
   if (core.context.ledger.size === 0) {
     await core.close()
-    throw noLedger()
+    throw noLedger(paths)
   }
   const status = () => statusOf(core, loaded, version, 0, settings.coinstack.endpoint)
   const stopped = (): Monitor => {

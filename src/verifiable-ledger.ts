@@ -64,7 +64,7 @@ async function ofStoppedServer(loaded: LoadedSettings, paths: HomePaths): Promis
   const files = await openFiles(paths)
   if (files.isEmpty && !kept.checkpoint && !kept.head) {
     await files.close()
-    throw new ControlError('no_ledger', `there is no ledger in ${paths.ledger}`)
+    throw noLedger(paths)
   }
   const { reader, segments, found, close } = files
   return {
@@ -80,22 +80,32 @@ async function ofStoppedServer(loaded: LoadedSettings, paths: HomePaths): Promis
   }
 }
 
+export const noLedger = ({ ledger }: HomePaths): ControlError =>
+  new ControlError('no_ledger', `there is no ledger in ${ledger}`)
+
 async function readKept({ checkpointFile, headFile }: HomePaths): Promise<KeptOutside> {
-  const note = await readCheckpointFile(checkpointFile)
-  const text = await readHeadFile(headFile)
+  const note = await orNothing(readCheckpointFile(checkpointFile))
+  const text = await orNothing(readHeadFile(headFile))
   return {
     ...(note !== undefined && { checkpoint: { source: checkpointFile, note } }),
     ...(text !== undefined && { head: { source: headFile, text } }),
   }
 }
 
+/** A folder in place of a file says nothing, which is malformed. */
+const orNothing = (text: Promise<string | undefined>): Promise<string | undefined> =>
+  text.catch((error: unknown) => {
+    if (isDamage(error)) return ''
+    throw error
+  })
+
 type OpenedFiles = Pick<VerifiableLedger, 'reader' | 'segments' | 'found' | 'close'> & { isEmpty: boolean }
 
 /** LevelDB would make a database where there is none. */
 async function openFiles({ ledger, segments }: HomePaths): Promise<OpenedFiles> {
-  if (!(await hasDatabaseFiles(ledger))) return withoutStorage(noEntries, true)
   let storage: SegmentedStorage
   try {
+    if (!(await hasDatabaseFiles(ledger))) return withoutStorage(noEntries, true)
     storage = await openSegmentedStorage(ledger, segments, { isToBeVerified: true })
   } catch (error) {
     if (!isDamage(error)) throw error

@@ -4,6 +4,7 @@
  */
 import { parseHead } from '../ledger/head-file.ts'
 import type { StorageReader } from '../ledger/storage.ts'
+import { Frontier } from '../tree/frontier.ts'
 import type { Hash } from '../tree/hash.ts'
 import { AnchorCheck } from './anchor-check.ts'
 import type { Authority } from './authority.ts'
@@ -125,10 +126,11 @@ export class RootClaims {
     return head
   }
 
-  #checkHead({ size, root }: ClaimedRoot, found: Hash | undefined): void {
-    if (size === 0 || !found || found.equals(root)) return
+  #checkHead({ size, root }: ClaimedRoot, computed: Hash | undefined): void {
+    const found = size === 0 ? new Frontier().root() : computed
+    if (!found || found.equals(root)) return
     this.#faults.add(
-      size - 1,
+      size === 0 ? null : size - 1,
       'head_root',
       `the first ${size} events have root ${found.toString('base64')}, but those acknowledged had ` +
         `${root.toString('base64')} (${this.#headFile})`,

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
-import { LedgerError } from '../ledger/errors.ts'
+import { isOfAnotherKind, LedgerError } from '../ledger/errors.ts'
 import { decodePosition, kindOf } from '../ledger/layout.ts'
 import { trailerBytes } from '../ledger/segments/format.ts'
 import { blockCache, SegmentFile } from '../ledger/segments/segment-file.ts'
@@ -46,7 +46,7 @@ export async function checkSegments(source: SegmentSource, faults: Faults): Prom
 type Tell = (position: number, kind: 'segment_missing' | 'segment_altered', detail: string) => void
 
 async function checkSegment(folder: string, registration: Registration, tell: Tell): Promise<void> {
-  const { first, last, generation, sha256, fileBytes } = registration
+  const { first, last, generation, sha256, entries, rawBytes, fileBytes } = registration
   const name = segmentName(first, last, generation)
   const positions = `positions ${first} to ${last}`
   const digest = await digestOf(join(folder, name), fileBytes - trailerBytes)
@@ -59,7 +59,10 @@ async function checkSegment(folder: string, registration: Registration, tell: Te
     return tell(first, 'segment_altered', `${(error as Error).message}: ${positions}`)
   }
   try {
-    if (digest === sha256 && file.trailer.sha256.toString('hex') === sha256) return
+    const { trailer } = file
+    if (file.fileBytes !== fileBytes || trailer.entries !== entries || trailer.rawBytes !== rawBytes)
+      return tell(first, 'segment_altered', `${name} has not the size that was registered: ${positions}`)
+    if (digest === sha256 && trailer.sha256.toString('hex') === sha256) return
     const isNamed = await nameBlocks(file, first, tell)
     if (!isNamed)
       tell(first, 'segment_altered', `${name} is altered, but in no block of entries: ${positions}`)
@@ -93,12 +96,13 @@ async function nameBlocks(file: SegmentFile, first: number, tell: Tell): Promise
 async function digestOf(path: string, bytes: number): Promise<string | undefined> {
   const hash = createHash('sha256')
   try {
-    if (bytes > 0)
-      for await (const chunk of createReadStream(path, { end: bytes - 1, highWaterMark: 1 << 20 }))
-        hash.update(chunk as Buffer)
+    // The first byte too of one that is said to have fewer: whether it is there is to be seen.
+    for await (const chunk of createReadStream(path, { end: Math.max(bytes - 1, 0), highWaterMark: 1 << 20 }))
+      hash.update(chunk as Buffer)
     return hash.digest('hex')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (isOfAnotherKind(cause)) return ''
     throw new LedgerError('unavailable', `${path} cannot be read`, { cause })
   }
 }

@@ -144,12 +144,17 @@ export class TreeCheck {
     // One hash in 256 goes up a level.
     const rows = (level: number, size: number) =>
       Math.ceil(Math.floor(size / TILE_WIDTH ** level) / TILE_WIDTH)
-    const upper = { gte: tileKey(1, 0), lt: rangeOf('tile').lt }
-    for await (const [key] of this.#reader.entries(upper)) {
-      const isKnown = key.length === 10 && Number(key.readBigUInt64BE(2)) < rows(key[1]!, this.#size)
-      if (!isKnown && !(await hasGrown()))
-        this.#faults.add(null, 'entry_unexpected', `a tile of the tree with the key ${key.toString('hex')}`)
-    }
+    // Those of level 0 are read along with the records.
+    const all = rangeOf('tile')
+    for (const range of [
+      { gte: all.gte, lt: tileKey(0, 0) },
+      { gte: tileKey(1, 0), lt: all.lt },
+    ])
+      for await (const [key] of this.#reader.entries(range)) {
+        const isKnown = key.length === 10 && Number(key.readBigUInt64BE(2)) < rows(key[1]!, this.#size)
+        if (!isKnown && !(await hasGrown()))
+          this.#faults.add(null, 'entry_unexpected', `a tile of the tree with the key ${key.toString('hex')}`)
+      }
   }
 
   #storedLeaves({ start, end, tile }: Block): (Hash | undefined)[] {

@@ -33,6 +33,8 @@ export interface OpenedLog {
   frontier: Buffer | undefined
   /** Files of older events that are whole. */
   segments: number
+  /** Files of older events are damaged: their index entries are missing too. */
+  isSalvaged: boolean
   /** What events say was dropped. */
   drops: Drops
   /** What was found until now. */
@@ -268,6 +270,10 @@ export class Verifier {
   async #damage(position: number): Promise<void> {
     this.#damaged.add(position)
     if (this.#authority.isUncertain) return
+    if (this.#log.isSalvaged) {
+      this.#authority.loseTrack()
+      return
+    }
     // Its own bytes are not to be believed; the index knows whose event it was.
     const servers = { gte: Buffer.from('sserver:'), lt: Buffer.from('sserver;') }
     for await (const [, value] of this.#reader.entries(servers))

@@ -117,6 +117,7 @@ async function open(
       size,
       frontier: stated === undefined ? undefined : stored,
       segments: whole,
+      isSalvaged: damaged > 0,
       drops,
       faults,
     }

@@ -10,7 +10,7 @@ import { sameHash } from '../tree/hash.ts'
 import { type NoteSigner, type NoteVerifier, parseNote, parseVerifierKey } from '../tree/signed-note.ts'
 import { listAnnex, putAnnex } from './annex.ts'
 import { writeDurably } from './durable-file.ts'
-import { LedgerError } from './errors.ts'
+import { isOfAnotherKind, LedgerError } from './errors.ts'
 import type { Ledger } from './ledger.ts'
 import { logSize, rootOfSize } from './reader.ts'
 import type { Storage, StorageReader } from './storage.ts'
@@ -106,13 +106,14 @@ export class Checkpoints {
   }
 }
 
-/** Undefined where there is none. @throws LedgerError unavailable */
+/** Undefined where there is none. @throws LedgerError unavailable; damaged, where it is no file */
 export async function readCheckpointFile(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new LedgerError('unavailable', `the checkpoint file ${file} cannot be read`, { cause })
+    const code = isOfAnotherKind(cause) ? 'damaged' : 'unavailable'
+    throw new LedgerError(code, `the checkpoint file ${file} cannot be read`, { cause })
   }
 }
 

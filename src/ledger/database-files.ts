@@ -12,7 +12,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32c } from './crc32c.ts'
-import { LedgerError } from './errors.ts'
+import { isOfAnotherKind, LedgerError } from './errors.ts'
 
 /** Of LevelDB's log format (doc/log_format.md): blocks of records, each a fragment of a batch. */
 const blockBytes = 32_768
@@ -22,17 +22,22 @@ const firstFragment = 2
 const lastFragment = 4
 
 const unreadable = (file: string, cause: NodeJS.ErrnoException) =>
-  new LedgerError('unavailable', `${file} cannot be read (${cause.code})`, { cause })
+  new LedgerError(
+    isOfAnotherKind(cause) ? 'damaged' : 'unavailable',
+    `${file} cannot be read (${cause.code})`,
+    { cause },
+  )
 const damaged = (file: string, what: string) => new LedgerError('damaged', `${file} ${what}`)
 
-/** Whether the directory is there and holds anything. @throws LedgerError unavailable */
+/** Whether there is a database in the directory, or what is left of one. @throws LedgerError unavailable */
 export const hasDatabaseFiles = async (directory: string): Promise<boolean> =>
-  (await namesIn(directory)).length > 0
+  (await namesIn(directory)).some((name) => /^CURRENT$|^MANIFEST-|\.(ldb|sst|log)$/.test(name))
 
 async function namesIn(directory: string): Promise<string[]> {
   return readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return []
-    throw new LedgerError('unavailable', `the ledger in ${directory} cannot be read`, { cause: error })
+    const code = isOfAnotherKind(error) ? 'damaged' : 'unavailable'
+    throw new LedgerError(code, `the ledger in ${directory} cannot be read`, { cause: error })
   })
 }
 

@@ -16,3 +16,7 @@ export class LedgerError extends Error {
     this.code = code
   }
 }
+
+/** Whether a folder stands where a file should, or the other way round, or a link that leads nowhere. */
+export const isOfAnotherKind = (cause: unknown): boolean =>
+  ['EISDIR', 'ENOTDIR', 'ELOOP'].includes((cause as NodeJS.ErrnoException).code ?? '')

@@ -13,7 +13,7 @@ import { readFile } from 'node:fs/promises'
 import { Frontier } from '../tree/frontier.ts'
 import { type Hash, sameHash } from '../tree/hash.ts'
 import { writeDurably } from './durable-file.ts'
-import { LedgerError } from './errors.ts'
+import { isOfAnotherKind, LedgerError } from './errors.ts'
 import type { Ledger } from './ledger.ts'
 import { rootOfSize } from './reader.ts'
 
@@ -73,20 +73,22 @@ export async function assertHeadHolds<E>(
     )
 }
 
-/** Undefined where there is none. @throws LedgerError unavailable */
+/** Undefined where there is none. @throws LedgerError unavailable; damaged, where it is no file */
 export async function readHeadFile(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'latin1')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new LedgerError('unavailable', `the head file ${file} cannot be read`, { cause })
+    const code = isOfAnotherKind(cause) ? 'damaged' : 'unavailable'
+    throw new LedgerError(code, `the head file ${file} cannot be read`, { cause })
   }
 }
 
 /** Undefined where it is malformed. */
 export function parseHead(text: string): { size: number; root: Hash } | undefined {
   const [, digits, root] = /^(\d{16}) ([A-Za-z0-9+/]{43}=)\n$/.exec(text) ?? []
-  return digits === undefined || root === undefined
-    ? undefined
-    : { size: Number(digits), root: Buffer.from(root, 'base64') }
+  const size = Number(digits)
+  return root !== undefined && Number.isSafeInteger(size)
+    ? { size, root: Buffer.from(root, 'base64') }
+    : undefined
 }

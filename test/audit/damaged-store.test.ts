@@ -110,7 +110,9 @@ const otherRoot = `${'A'.repeat(43)}=`
 const digits = (count: number) => String(count).padStart(16, '0')
 
 test.each<[string, () => string, [number | null, string][]]>([
-  ['an earlier size, right', () => `${digits(0)} ${otherRoot}\n`, []],
+  ['no events', () => `${digits(0)} ${new Frontier().root().toString('base64')}\n`, []],
+  ['no events, another root', () => `${digits(0)} ${otherRoot}\n`, [[null, 'head_root']]],
+  ['more than can be counted', () => `${'9'.repeat(16)} ${otherRoot}\n`, [[null, 'head_malformed']]],
   ['the root of another log', () => `${digits(300)} ${otherRoot}\n`, [[299, 'head_root']]],
   ['at the end of a block', () => `${digits(512)} ${otherRoot}\n`, [[511, 'head_root']]],
   ['at the end of the log', () => `${digits(size)} ${otherRoot}\n`, [[-1, 'head_root']]],

@@ -5,6 +5,8 @@
 import {
   appendFileSync,
   cpSync,
+  existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -178,7 +180,8 @@ const damages: Damage[] = [
       cpSync(join(older, 'ledger'), ledger(), { recursive: true })
     },
     line: /has \d+ events, but (\d+ were acknowledged|a checkpoint of \d+ events was signed)/,
-    kind: 'checkpoint_beyond_log',
+    kind: 'head_beyond_log',
+    position: last,
   },
   {
     name: 'an older ledger is put back, with its checkpoint',
@@ -209,6 +212,16 @@ const damages: Damage[] = [
     name: 'the head file is altered',
     act: () => appendFileSync(join(data, 'head'), 'more'),
     line: /the head file .* is malformed$/,
+    kind: 'head_malformed',
+    position: nowhere,
+  },
+  {
+    name: 'the head file is a folder',
+    act() {
+      rmSync(join(data, 'head'))
+      mkdirSync(join(data, 'head'))
+    },
+    line: /the head file .* cannot be read$/,
     kind: 'head_malformed',
     position: nowhere,
   },
@@ -297,8 +310,8 @@ const damages: Damage[] = [
   {
     name: 'a segment is not registered any more',
     act: () => change((db) => db.del(segmentKey(0))),
-    line: /segment|record/,
-    kind: 'record_missing',
+    line: /segment-0-\d+ is not registered, but nothing else has its events$/,
+    kind: 'segment_unregistered',
     position: () => 0,
     isSealed: true,
   },
@@ -355,6 +368,19 @@ describe('named:', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' })
     for (const position of [5, 6])
       expect(stdout).toMatch(new RegExp(`^FAULT record_\\w+ at position ${position}: `, 'm'))
+  })
+
+  it('a segment is not registered any more: no command deletes it', async () => {
+    putBack(sealed)
+    await change((db) => db.del(segmentKey(0)))
+    const file = segment()
+    for (const words of [
+      ['ledger', 'stats', '--profile', 'test'],
+      [...verify, '--rebuild'],
+    ]) {
+      expect((await server.cli(words)).exitCode).toBe(1)
+      expect(existsSync(file)).toBe(true)
+    }
   })
 
   it('two events are swapped, or a file is lost: nothing is rebuilt', async () => {

@@ -74,14 +74,16 @@ describe('sealing', () => {
     writeFileSync(file, altered)
     const running = await server.cli(['audit', 'verify'])
     await server.stop()
-    // The one block holds the opening of the server too, without which there is no ledger to open.
     const stopped = await server.cli(['audit', 'verify'])
     writeFileSync(file, bytes)
-    expect(running.exitCode).toBe(1)
-    expect(running.stdout).toContain(
-      'FAULT segment_altered at position 0: block 0 of segment-0-23 is altered: events from position 0 on\n',
-    )
-    expect(stopped).toEqual({ stdout: '', stderr: 'block 0 of segment-0-23 is altered\n', exitCode: 1 })
+    for (const { exitCode, stdout, stderr } of [running, stopped]) {
+      expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' })
+      expect(stdout).toContain(
+        'FAULT segment_altered at position 0: block 0 of segment-0-23 is altered: events from position 0 on\n',
+      )
+      // The block holds the opening of the server too: whose signatures count cannot be known.
+      expect(stdout).not.toContain('checkpoint_signature')
+    }
   })
 
   it('of a stopped server', async () => {

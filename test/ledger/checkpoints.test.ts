@@ -173,7 +173,7 @@ describe('the file outside LevelDB', () => {
 
   test('that cannot be read is refused, not passed over', async () => {
     const { folder, ledger } = await opened(1)
-    expect((await refusal(Checkpoints.open(ledger, folder, origin, signer)))?.code).toBe('unavailable')
+    expect((await refusal(Checkpoints.open(ledger, folder, origin, signer)))?.code).toBe('damaged')
   })
 })
 

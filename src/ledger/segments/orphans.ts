@@ -4,48 +4,57 @@ import { join } from 'node:path'
 import { HASH_BYTES, leafHash } from '../../tree/hash.ts'
 import { TILE_WIDTH } from '../../tree/tiles.ts'
 import { LedgerError } from '../errors.ts'
-import { decodePosition, kindOf, tileKey } from '../layout.ts'
+import { decodePosition, eventKey, kindOf, tileKey } from '../layout.ts'
 import type { LevelStorage } from '../storage.ts'
 import { blockCache, SegmentFile, type SegmentPlace } from './segment-file.ts'
-import { type OnDamage, onlyDamage, type Registration, type Segments } from './segments.ts'
+import {
+  type OnDamage,
+  onlyDamage,
+  type Registration,
+  type SegmentDamage,
+  type Segments,
+} from './segments.ts'
 import { partialSuffix, segmentName } from './write-segment.ts'
 
 interface Orphan {
   path: string
-  /** Whether it is of this ledger. @throws LedgerError damaged */
-  isOurs: () => boolean
+  /** What is lost with it. @throws LedgerError damaged */
+  loss(): Loss | undefined
 }
+
+type Loss = Pick<SegmentDamage, 'kind' | 'message' | 'position'>
 
 /**
  * Deletes them: of a crash, or of segments that were merged.
  *
- * @throws LedgerError damaged, for those of another ledger
+ * @throws LedgerError damaged, for those of another ledger and those with events that are nowhere else
  */
 export function removeOrphans(segments: Segments, hot: LevelStorage): void {
   for (const name of filesIn(segments.folder))
     if (name.endsWith(partialSuffix)) rmSync(join(segments.folder, name), { force: true })
-  for (const { path, isOurs } of orphans(segments, hot)) {
-    if (!isOurs()) throw new LedgerError('damaged', strange(path))
+  for (const { path, loss } of orphans(segments, hot)) {
+    const lost = loss()
+    if (lost) throw new LedgerError('damaged', lost.message)
     rmSync(path, { force: true })
   }
 }
 
-/** Tells of those of other ledgers, and touches nothing. @param known registered, though not among the segments */
-export function tellStrangers(
+/** Tells of those that may not go, and touches nothing. @param known registered, though not among the segments */
+export function tellOrphans(
   segments: Segments,
   hot: LevelStorage,
   known: readonly Registration[],
   onDamage: OnDamage,
 ): void {
-  const tell = (message: string) => onDamage({ kind: 'stranger', message })
-  for (const { path, isOurs } of orphans(segments, hot, known))
-    onlyDamage(() => {
-      if (!isOurs()) tell(strange(path))
-    }, tell)
+  for (const { loss } of orphans(segments, hot, known))
+    onlyDamage(
+      () => {
+        const lost = loss()
+        if (lost) onDamage(lost)
+      },
+      (message) => onDamage({ kind: 'stranger', message }),
+    )
 }
-
-const strange = (path: string): string =>
-  `${path} belongs to another ledger: move it away, it may be all that is left of its events`
 
 function* orphans(
   { folder, list }: Segments,
@@ -58,20 +67,38 @@ function* orphans(
     const [, first, last, generation = '0'] = /^segment-(\d+)-(\d+)(?:-(\d+))?$/.exec(name) ?? []
     if (first === undefined || known.has(name)) continue
     const place = { first: Number(first), last: Number(last), generation: Number(generation) }
-    yield { path: join(folder, name), isOurs: () => isOf(hot, folder, place) }
+    yield { path: join(folder, name), loss: () => lossOf(join(folder, name), place) }
+  }
+
+  function lossOf(path: string, place: SegmentPlace): Loss | undefined {
+    const [position, record] = firstEvent(folder, place) ?? []
+    // One without events is nobody's loss.
+    if (position === undefined || !record) return undefined
+    const row = (position % TILE_WIDTH) * HASH_BYTES
+    const tile = hot.get(tileKey(0, Math.floor(position / TILE_WIDTH)))
+    if (!tile?.subarray(row, row + HASH_BYTES).equals(leafHash(record)))
+      return {
+        kind: 'stranger',
+        message: `${path} belongs to another ledger: move it away, it may be all that is left of its events`,
+      }
+    const isElsewhere =
+      hot.get(eventKey(position)) !== undefined ||
+      registered.some(({ first, last }) => first <= position && position <= last)
+    return isElsewhere
+      ? undefined
+      : {
+          kind: 'registration',
+          position,
+          message: `${path} is not registered, but nothing else has its events`,
+        }
   }
 }
 
-/** Whether the tree of this ledger has the first event that is in the file; one without events is nobody's loss. */
-function isOf(hot: LevelStorage, folder: string, place: SegmentPlace): boolean {
+function firstEvent(folder: string, place: SegmentPlace): [position: number, record: Buffer] | undefined {
   const file = SegmentFile.open(folder, place, blockCache())
   try {
     const [key, record] = file.firstEntry() ?? []
-    if (!key || !record || kindOf(key) !== 'event') return true
-    const position = decodePosition(key, 1)
-    const row = (position % TILE_WIDTH) * HASH_BYTES
-    const tile = hot.get(tileKey(0, Math.floor(position / TILE_WIDTH)))
-    return tile?.subarray(row, row + HASH_BYTES).equals(leafHash(record)) === true
+    return key && record && kindOf(key) === 'event' ? [decodePosition(key, 1), record] : undefined
   } finally {
     file.release()
   }

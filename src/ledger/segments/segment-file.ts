@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompress, brotliDecompressSync, crc32 } from 'node:zlib'
 import QuickLRU from 'quick-lru'
-import { LedgerError } from '../errors.ts'
+import { isOfAnotherKind, LedgerError } from '../errors.ts'
 import type { Entry, Range } from '../storage.ts'
 import { type FilterHash, lineBytes, lineOf, mayContain } from './filter.ts'
 import { decodeBlock, decodeTrailer, segmentHeader, type Trailer, trailerBytes } from './format.ts'
@@ -28,6 +28,9 @@ export interface SegmentPlace {
   last: number
   generation?: number
 }
+
+/** A row of the index, without its key. */
+const rowBytes = 16
 
 interface BlockRow {
   offset: number
@@ -55,13 +58,36 @@ export class SegmentFile {
     this.fileBytes = fileBytes
     this.trailer = trailer
     this.#cache = cache
+    this.#checkLayout()
     this.#index = this.#part(trailer.indexOffset, trailer.indexBytes, trailer.indexChecksum, 'index')
     this.#rows = new Uint32Array(trailer.blocks)
     let at = 0
     for (let block = 0; block < trailer.blocks; block++) {
       this.#rows[block] = at
-      at += 16 + this.#index.readUInt16BE(at + 14)
+      if (at + rowBytes > this.#index.length) throw this.#misshapen()
+      at += rowBytes + this.#index.readUInt16BE(at + rowBytes - 2)
+      if (at > this.#index.length) throw this.#misshapen()
+      const { offset, length } = this.#row(block)
+      if (offset + length > trailer.indexOffset) throw this.#misshapen()
     }
+    if (at !== this.#index.length) throw this.#misshapen()
+  }
+
+  /** Index, filter and trailer lie side by side to the end of the file. */
+  #checkLayout(): void {
+    const { indexOffset, indexBytes, filterOffset, filterBytes, blocks } = this.trailer
+    const isWhole =
+      indexOffset >= segmentHeader.length &&
+      indexOffset + indexBytes === filterOffset &&
+      filterOffset + filterBytes === this.fileBytes - trailerBytes &&
+      filterBytes > 0 &&
+      filterBytes % lineBytes === 0 &&
+      blocks <= indexBytes / rowBytes
+    if (!isWhole) throw this.#misshapen()
+  }
+
+  #misshapen(): LedgerError {
+    return new LedgerError('damaged', `the parts of ${this.name} are not where its trailer says`)
   }
 
   /** @throws LedgerError damaged, naming the file: it is missing, altered or of another version */
@@ -71,10 +97,10 @@ export class SegmentFile {
     try {
       fd = openSync(join(folder, name), constants.O_RDONLY)
     } catch (cause) {
-      const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+      const { code = '' } = cause as NodeJS.ErrnoException
       throw new LedgerError(
-        isMissing ? 'damaged' : 'unavailable',
-        `${name} ${isMissing ? 'is missing' : 'cannot be read'} in ${folder}`,
+        code === 'ENOENT' || isOfAnotherKind(cause) ? 'damaged' : 'unavailable',
+        `${name} ${code === 'ENOENT' ? 'is missing' : 'cannot be read'} in ${folder}`,
         { cause },
       )
     }
@@ -93,7 +119,9 @@ export class SegmentFile {
       return new SegmentFile(name, fd, size, trailer, cache)
     } catch (error) {
       closeSync(fd)
-      throw error
+      if (error instanceof LedgerError) throw error
+      const code = isOfAnotherKind(error) ? 'damaged' : 'unavailable'
+      throw new LedgerError(code, `${name} cannot be read in ${folder}`, { cause: error })
     }
   }
 

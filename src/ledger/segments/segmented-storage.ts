@@ -17,7 +17,7 @@ import {
   type StorageReader,
 } from '../storage.ts'
 import { type EntryLists, mergeEntries, noValue } from './merge.ts'
-import { removeOrphans, tellStrangers } from './orphans.ts'
+import { removeOrphans, tellOrphans } from './orphans.ts'
 import { type SegmentDamage, Segments } from './segments.ts'
 
 export interface SegmentedBatch extends StorageBatch {
@@ -95,7 +95,7 @@ export async function layOver(
   await load()
   if (onDamage) {
     const known = damage.flatMap(({ registration }) => registration ?? [])
-    tellStrangers(segments, hot, known, onDamage)
+    tellOrphans(segments, hot, known, onDamage)
   } else if (!isOpenElsewhere) removeOrphans(segments, hot)
 
   const isDeleted = (key: Buffer) => hasMarks && hot.get(deletedKey(key)) !== undefined

@@ -173,9 +173,9 @@ export class Segments {
   /** As they are stored, in the order of their positions. */
   async *#registered(onDamage: OnDamage): AsyncGenerator<Registration> {
     let next = 0
-    for await (const [, value] of this.#hot.entries(ownRange('segment'))) {
+    for await (const [key, value] of this.#hot.entries(ownRange('segment'))) {
       const registration = readRegistration(value)
-      if (!registration) {
+      if (!registration || !key.equals(segmentKey(registration.first))) {
         const message = 'the registration of a segment is malformed or of an unknown version'
         onDamage({ kind: 'registration', message, position: next })
         continue
@@ -239,10 +239,24 @@ function streamOfRange(gte: Buffer, lt: Buffer): Buffer | undefined {
 function readRegistration(bytes: Buffer): Registration | undefined {
   try {
     const registration = JSON.parse(bytes.toString()) as Registration
-    return registration.version === 1 || registration.version === 2 ? registration : undefined
+    return isRegistration(registration) ? registration : undefined
   } catch {
     return undefined
   }
+}
+
+function isRegistration(it: Registration): boolean {
+  const { version, first, last, generation, entries, rawBytes, fileBytes, sha256, streams, isCleared } = it
+  const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0
+  const isOfVersion =
+    version === 1 ? generation === undefined : version === 2 && isCount(generation!) && generation! > 0
+  return (
+    isOfVersion &&
+    [first, last, entries, rawBytes, fileBytes, streams].every(isCount) &&
+    last >= first &&
+    /^[0-9a-f]{64}$/.test(sha256) &&
+    typeof isCleared === 'boolean'
+  )
 }
 
 /** What is damaged is told, everything else thrown. */
