@@ -1,5 +1,5 @@
 /** What the audit commands and the quickstart share: whom to trust, which node to ask. */
-import { ControlError, connectTo } from './admin/connection.ts'
+import { ControlError, connectTo, noLedger } from './admin/connection.ts'
 import type { BackupManifest } from './audit/backup.ts'
 import type { SavedCheckpoint } from './audit/checkpoint-check.ts'
 import { rebuildLifetimes } from './audit/lifetime-rebuild.ts'
@@ -16,7 +16,7 @@ import { hasDatabaseFiles } from './ledger/database-files.ts'
 import { openSegmentedStorage } from './ledger/segments/segmented-storage.ts'
 import { parseCheckpoint } from './tree/checkpoint.ts'
 import { parseNote } from './tree/signed-note.ts'
-import { noLedger, type VerifiableLedger } from './verifiable-ledger.ts'
+import type { VerifiableLedger } from './verifiable-ledger.ts'
 
 export interface AuditOptions {
   /** Addresses of further servers to trust. */
@@ -92,7 +92,7 @@ export async function rebuildReadModels(
 ): Promise<Rebuilt> {
   if (await connectTo(paths.controlSocket))
     throw new ControlError('already_running', 'a running server needs its read models: stop it first')
-  if (!(await hasDatabaseFiles(paths.ledger))) throw noLedger(paths)
+  if (!(await hasDatabaseFiles(paths.ledger))) throw noLedger(paths.ledger)
   const storage = await openSegmentedStorage(paths.ledger, paths.segments)
   const registrations = () => storage.segments.list.map(({ registration }) => registration)
   const threads = auditThreads({ ledger: paths.ledger, segments: paths.segments })

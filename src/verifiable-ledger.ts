@@ -2,16 +2,16 @@
  * The ledger of a home as verification reads it: through the running server, or from the files of a stopped one just as
  * they are. What keeps a server from starting on them is a fault to be named, not a reason to give up.
  */
-import { type Connection, ControlError, connectTo, nodeEndpoint } from './admin/connection.ts'
+import { type Connection, connectTo, nodeEndpoint, noLedger } from './admin/connection.ts'
 import type { CoinAddresses } from './admin/operations.ts'
 import type { Fault, FaultKind } from './audit/fault.ts'
-import { isDamage, type KeptOutside } from './audit/verification.ts'
+import type { KeptOutside } from './audit/verification.ts'
 import { parseWif } from './chain/keys.ts'
 import type { HomePaths } from './config/home.ts'
 import { chosenOrigin, type LoadedSettings } from './config/load.ts'
 import { readCheckpointFile } from './ledger/checkpoints.ts'
 import { hasDatabaseFiles } from './ledger/database-files.ts'
-import type { LedgerError } from './ledger/errors.ts'
+import { isDamage, type LedgerError } from './ledger/errors.ts'
 import { readHeadFile } from './ledger/head-file.ts'
 import { openSegmentedStorage, type SegmentedStorage } from './ledger/segments/segmented-storage.ts'
 import type { Registration, SegmentDamage } from './ledger/segments/segments.ts'
@@ -64,7 +64,7 @@ async function ofStoppedServer(loaded: LoadedSettings, paths: HomePaths): Promis
   const files = await openFiles(paths)
   if (files.isEmpty && !kept.checkpoint && !kept.head) {
     await files.close()
-    throw noLedger(paths)
+    throw noLedger(paths.ledger)
   }
   const { reader, segments, found, close } = files
   return {
@@ -79,9 +79,6 @@ async function ofStoppedServer(loaded: LoadedSettings, paths: HomePaths): Promis
     close,
   }
 }
-
-export const noLedger = ({ ledger }: HomePaths): ControlError =>
-  new ControlError('no_ledger', `there is no ledger in ${ledger}`)
 
 async function readKept({ checkpointFile, headFile }: HomePaths): Promise<KeptOutside> {
   const note = await orNothing(readCheckpointFile(checkpointFile))

@@ -30,6 +30,10 @@ export class ControlError extends Error {
   }
 }
 
+/** Of a home whose ledger nothing has begun. */
+export const noLedger = (folder: string): ControlError =>
+  new ControlError('no_ledger', `there is no ledger in ${folder}`)
+
 /** Of a file in a home that this user may not open. */
 export const otherUsers = (path: string): ControlError =>
   new ControlError('forbidden', `${path} belongs to another user: run this as the user whose server it is`)

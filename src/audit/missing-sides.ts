@@ -3,7 +3,7 @@
  * erased; those of a user's stream also when another takes their place, with a new password or a new link. All others
  * go by retention alone, which says itself what it dropped (`drops.ts`).
  */
-import { LedgerError } from '../ledger/errors.ts'
+import { isDamage } from '../ledger/errors.ts'
 import { readStream } from '../ledger/reader.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { decodeEvent, encodeEvent } from '../oauth/event-codec.ts'
@@ -80,8 +80,7 @@ export class MissingSides {
           erasing.replacedAt = position
       }
     } catch (error) {
-      if (!(error instanceof LedgerError && error.code === 'damaged') && !(error instanceof RangeError))
-        throw error
+      if (!isDamage(error) && !(error instanceof RangeError)) throw error
       erasing.isUnknown = true
     }
     this.#users.set(subject, erasing)

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
-import { isOfAnotherKind, LedgerError } from '../ledger/errors.ts'
+import { isDamage, unreadable } from '../ledger/errors.ts'
 import { decodePosition, kindOf } from '../ledger/layout.ts'
 import { trailerBytes } from '../ledger/segments/format.ts'
 import { blockCache, SegmentFile } from '../ledger/segments/segment-file.ts'
@@ -55,8 +55,8 @@ async function checkSegment(folder: string, registration: Registration, tell: Te
   try {
     file = SegmentFile.open(folder, registration, blockCache())
   } catch (error) {
-    if ((error as LedgerError).code !== 'damaged') throw error
-    return tell(first, 'segment_altered', `${(error as Error).message}: ${positions}`)
+    if (!isDamage(error)) throw error
+    return tell(first, 'segment_altered', `${error.message}: ${positions}`)
   }
   try {
     const { trailer } = file
@@ -77,7 +77,7 @@ async function nameBlocks(file: SegmentFile, first: number, tell: Tell): Promise
     try {
       await file.block(block)
     } catch (error) {
-      if ((error as LedgerError).code !== 'damaged') throw error
+      if (!isDamage(error)) throw error
       isNamed = true
       const key = file.firstKey(block)
       const isOfEvents = kindOf(key) === 'event'
@@ -85,7 +85,7 @@ async function nameBlocks(file: SegmentFile, first: number, tell: Tell): Promise
       tell(
         from,
         'segment_altered',
-        `${(error as Error).message}: ${isOfEvents ? `events from position ${from} on` : 'index entries or rows'}`,
+        `${error.message}: ${isOfEvents ? `events from position ${from} on` : 'index entries or rows'}`,
       )
     }
   }
@@ -102,7 +102,9 @@ async function digestOf(path: string, bytes: number): Promise<string | undefined
     return hash.digest('hex')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    if (isOfAnotherKind(cause)) return ''
-    throw new LedgerError('unavailable', `${path} cannot be read`, { cause })
+    const failure = unreadable(`${path} cannot be read`, cause)
+    // What stands there is told when it is opened.
+    if (isDamage(failure)) return ''
+    throw failure
   }
 }

@@ -1,6 +1,5 @@
 /** What is asked of a verification, and what it answers. */
 import type { ChainClient } from '../chain/types.ts'
-import { LedgerError } from '../ledger/errors.ts'
 import type { ThreadSource } from './audit-threads.ts'
 import type { OpenedServer, Trusted, VerifyMessage } from './authority.ts'
 import type { SavedCheckpoint } from './checkpoint-check.ts'
@@ -95,7 +94,3 @@ export const nothingVerified = (faults: Faults): Verification => ({
   warnings: [],
   unchecked: ['no event could be read'],
 })
-
-/** Whether a store could not be read because of what stands in it. */
-export const isDamage = (error: unknown): error is LedgerError =>
-  error instanceof LedgerError && error.code === 'damaged'

@@ -2,6 +2,7 @@
  * What verification goes through, in parts or in order: the tree is built up beside the records and held against the roots
  * that are claimed for it, then everything else that is stored is looked at.
  */
+import { isDamage } from '../ledger/errors.ts'
 import { decodePosition, eventKey } from '../ledger/layout.ts'
 import { readRecords } from '../ledger/reader.ts'
 import { recordTime, typeOf } from '../ledger/record.ts'
@@ -24,7 +25,7 @@ import { StreamStates } from './stream-states.ts'
 import type { CheckedStretch } from './stretch-check.ts'
 import { sizeOf, storedFrontier, TreeCheck } from './tree-check.ts'
 import { uncheckedOf } from './unchecked.ts'
-import { isDamage, type Verification, type VerifyOptions, type VerifyStep } from './verification.ts'
+import type { Verification, VerifyOptions, VerifyStep } from './verification.ts'
 
 export interface OpenedLog {
   reader: StorageReader
@@ -91,18 +92,9 @@ export class Verifier {
 
   /** @returns whether everything holds; what does not, `runInOrder` tells @throws LedgerError damaged */
   async runInParts(parts: LogParts): Promise<boolean> {
-    const { authority, erasures, drops } = this.#ofWholeLog
     const states = new StreamStates(this.#reader, { isIndexRight: true })
     const { sums, rows } = parts
-    this.#records = new RecordCheck(this.#faults, {
-      index: sums.index,
-      states,
-      missing: new MissingSides(this.#reader),
-      drops,
-      authority,
-      erasures,
-      rows,
-    })
+    this.#records = new RecordCheck(this.#faults, { ...this.#ofWholeLog, index: sums.index, states, rows })
     for await (const stretch of parts.stretches())
       if (!stretch || !(await this.#takeStretch(stretch))) return false
     await this.#takeBlocks(this.#verified)
@@ -114,21 +106,12 @@ export class Verifier {
   }
 
   async #runInOrder(): Promise<void> {
-    const { authority, erasures, drops } = this.#ofWholeLog
+    const { drops } = this.#log
     const isDamaged = (position: number) => this.#damaged.has(position) || position >= this.#end
     const index = new IndexCheck(this.#reader, this.#faults, this.#size, isDamaged, drops)
     const rows = this.#options.rows ? new RowCheck(this.#reader) : undefined
     const states = new StreamStates(this.#reader, { isDamaged })
-    const missing = new MissingSides(this.#reader)
-    this.#records = new RecordCheck(this.#faults, {
-      index,
-      states,
-      missing,
-      drops,
-      authority,
-      erasures,
-      rows,
-    })
+    this.#records = new RecordCheck(this.#faults, { ...this.#ofWholeLog, index, states, rows })
     await this.#takeBlocks(0)
     await this.#checkBeyond()
     await index.finish(this.#sizeNow, this.#onProgress('stream index'))
@@ -147,7 +130,12 @@ export class Verifier {
   }
 
   get #ofWholeLog() {
-    return { authority: this.#authority, erasures: this.#erasures, drops: this.#log.drops }
+    return {
+      missing: new MissingSides(this.#reader),
+      drops: this.#log.drops,
+      authority: this.#authority,
+      erasures: this.#erasures,
+    }
   }
 
   result(): Verification {

@@ -4,6 +4,7 @@
  * through the records in order names what, by position: it collects faults and goes on with what can be believed.
  * Memory does not grow with the log.
  */
+import { isDamage } from '../ledger/errors.ts'
 import { decodePosition, rangeOf } from '../ledger/layout.ts'
 import type { StorageReader } from '../ledger/storage.ts'
 import { AuditThreads } from './audit-threads.ts'
@@ -15,7 +16,7 @@ import { LogParts } from './log-parts.ts'
 import type { SumOptions } from './part-sums.ts'
 import { checkSegments } from './segment-check.ts'
 import { sizeOf, storedFrontier } from './tree-check.ts'
-import { isDamage, nothingVerified, type Verification, type VerifyOptions } from './verification.ts'
+import { nothingVerified, type Verification, type VerifyOptions } from './verification.ts'
 import { type OpenedLog, Verifier } from './verifier.ts'
 
 export type { Verification, VerifyOptions } from './verification.ts'

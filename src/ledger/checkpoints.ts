@@ -10,7 +10,7 @@ import { sameHash } from '../tree/hash.ts'
 import { type NoteSigner, type NoteVerifier, parseNote, parseVerifierKey } from '../tree/signed-note.ts'
 import { listAnnex, putAnnex } from './annex.ts'
 import { writeDurably } from './durable-file.ts'
-import { isOfAnotherKind, LedgerError } from './errors.ts'
+import { LedgerError, unreadable } from './errors.ts'
 import type { Ledger } from './ledger.ts'
 import { logSize, rootOfSize } from './reader.ts'
 import type { Storage, StorageReader } from './storage.ts'
@@ -112,8 +112,7 @@ export async function readCheckpointFile(file: string): Promise<string | undefin
     return await readFile(file, 'utf8')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    const code = isOfAnotherKind(cause) ? 'damaged' : 'unavailable'
-    throw new LedgerError(code, `the checkpoint file ${file} cannot be read`, { cause })
+    throw unreadable(`the checkpoint file ${file} cannot be read`, cause)
   }
 }
 

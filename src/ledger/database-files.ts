@@ -12,7 +12,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32c } from './crc32c.ts'
-import { isOfAnotherKind, LedgerError } from './errors.ts'
+import { LedgerError, unreadable } from './errors.ts'
 
 /** Of LevelDB's log format (doc/log_format.md): blocks of records, each a fragment of a batch. */
 const blockBytes = 32_768
@@ -21,12 +21,8 @@ const fullRecord = 1
 const firstFragment = 2
 const lastFragment = 4
 
-const unreadable = (file: string, cause: NodeJS.ErrnoException) =>
-  new LedgerError(
-    isOfAnotherKind(cause) ? 'damaged' : 'unavailable',
-    `${file} cannot be read (${cause.code})`,
-    { cause },
-  )
+const unreadableFile = (file: string, cause: NodeJS.ErrnoException) =>
+  unreadable(`${file} cannot be read (${cause.code})`, cause)
 const damaged = (file: string, what: string) => new LedgerError('damaged', `${file} ${what}`)
 
 /** Whether there is a database in the directory, or what is left of one. @throws LedgerError unavailable */
@@ -36,8 +32,7 @@ export const hasDatabaseFiles = async (directory: string): Promise<boolean> =>
 async function namesIn(directory: string): Promise<string[]> {
   return readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return []
-    const code = isOfAnotherKind(error) ? 'damaged' : 'unavailable'
-    throw new LedgerError(code, `the ledger in ${directory} cannot be read`, { cause: error })
+    throw unreadable(`the ledger in ${directory} cannot be read`, error)
   })
 }
 
@@ -65,7 +60,7 @@ export async function checkTables(directory: string, tables: () => string): Prom
   for (const [, number = '', size = ''] of tables().matchAll(/^ (\d+):(\d+)\[/gm)) {
     const file = join(directory, `${number.padStart(6, '0')}.ldb`)
     const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw unreadable(file, error)
+      if (error.code !== 'ENOENT') throw unreadableFile(file, error)
     })
     // One that was merged into another meanwhile counts no more.
     if (found?.size !== Number(size) && tables().includes(`\n ${number}:${size}[`))
@@ -101,7 +96,7 @@ async function checkLog(file: string): Promise<void> {
 const bytesOf = (file: string): Promise<Buffer> =>
   readFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0)
-    throw unreadable(file, error)
+    throw unreadableFile(file, error)
   })
 
 /** LevelDB stores checksums rotated and shifted (util/crc32c.h). */

@@ -17,6 +17,12 @@ export class LedgerError extends Error {
   }
 }
 
-/** Whether a folder stands where a file should, or the other way round, or a link that leads nowhere. */
-export const isOfAnotherKind = (cause: unknown): boolean =>
-  ['EISDIR', 'ENOTDIR', 'ELOOP'].includes((cause as NodeJS.ErrnoException).code ?? '')
+/** Whether something could not be read because of what stands there. */
+export const isDamage = (error: unknown): error is LedgerError =>
+  error instanceof LedgerError && error.code === 'damaged'
+
+/** Of a file or folder: it is damage where one of another kind, or a link that leads nowhere, stands in its place. */
+export function unreadable(message: string, cause: unknown): LedgerError {
+  const isOfAnotherKind = ['EISDIR', 'ENOTDIR', 'ELOOP'].includes((cause as NodeJS.ErrnoException).code ?? '')
+  return new LedgerError(isOfAnotherKind ? 'damaged' : 'unavailable', message, { cause })
+}

@@ -13,7 +13,7 @@ import { readFile } from 'node:fs/promises'
 import { Frontier } from '../tree/frontier.ts'
 import { type Hash, sameHash } from '../tree/hash.ts'
 import { writeDurably } from './durable-file.ts'
-import { isOfAnotherKind, LedgerError } from './errors.ts'
+import { LedgerError, unreadable } from './errors.ts'
 import type { Ledger } from './ledger.ts'
 import { rootOfSize } from './reader.ts'
 
@@ -79,8 +79,7 @@ export async function readHeadFile(file: string): Promise<string | undefined> {
     return await readFile(file, 'latin1')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    const code = isOfAnotherKind(cause) ? 'damaged' : 'unavailable'
-    throw new LedgerError(code, `the head file ${file} cannot be read`, { cause })
+    throw unreadable(`the head file ${file} cannot be read`, cause)
   }
 }
 

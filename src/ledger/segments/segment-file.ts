@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompress, brotliDecompressSync, crc32 } from 'node:zlib'
 import QuickLRU from 'quick-lru'
-import { isOfAnotherKind, LedgerError } from '../errors.ts'
+import { isDamage, LedgerError, unreadable } from '../errors.ts'
 import type { Entry, Range } from '../storage.ts'
 import { type FilterHash, lineBytes, lineOf, mayContain } from './filter.ts'
 import { decodeBlock, decodeTrailer, segmentHeader, type Trailer, trailerBytes } from './format.ts'
@@ -97,12 +97,9 @@ export class SegmentFile {
     try {
       fd = openSync(join(folder, name), constants.O_RDONLY)
     } catch (cause) {
-      const { code = '' } = cause as NodeJS.ErrnoException
-      throw new LedgerError(
-        code === 'ENOENT' || isOfAnotherKind(cause) ? 'damaged' : 'unavailable',
-        `${name} ${code === 'ENOENT' ? 'is missing' : 'cannot be read'} in ${folder}`,
-        { cause },
-      )
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT')
+        throw new LedgerError('damaged', `${name} is missing in ${folder}`, { cause })
+      throw unreadable(`${name} cannot be read in ${folder}`, cause)
     }
     try {
       const { size } = fstatSync(fd)
@@ -120,8 +117,7 @@ export class SegmentFile {
     } catch (error) {
       closeSync(fd)
       if (error instanceof LedgerError) throw error
-      const code = isOfAnotherKind(error) ? 'damaged' : 'unavailable'
-      throw new LedgerError(code, `${name} cannot be read in ${folder}`, { cause: error })
+      throw unreadable(`${name} cannot be read in ${folder}`, error)
     }
   }
 
@@ -185,7 +181,7 @@ export class SegmentFile {
     try {
       return isShort ? this.#cachedBlock(block) : await this.block(block)
     } catch (error) {
-      if (salvage && (error as LedgerError).code === 'damaged') return []
+      if (salvage && isDamage(error)) return []
       throw error
     }
   }

@@ -5,6 +5,7 @@
  *
  * A key that is deleted while a segment holds it is marked as deleted in LevelDB.
  */
+import { isDamage } from '../errors.ts'
 import { deletedKey, isOwn, kindOf, ownRange } from '../layout.ts'
 import {
   type Entry,
@@ -229,7 +230,7 @@ function attempt(read: () => Buffer | undefined): Buffer | undefined {
   try {
     return read()
   } catch (error) {
-    if ((error as { code?: string }).code === 'damaged') return undefined
+    if (isDamage(error)) return undefined
     throw error
   }
 }

@@ -1,9 +1,9 @@
 /**
  * The segments of a ledger. Which files belong to it stands in LevelDB, written after the file was synced and named:
  * a registered file that is missing or altered is damage and told by its name; one that is not registered is what a
- * crash left, and goes, unless it is of another ledger, which nobody here may delete.
+ * crash left, and goes, unless it is of another ledger or nothing else has its events: those nobody here may delete.
  */
-import { LedgerError } from '../errors.ts'
+import { isDamage, LedgerError } from '../errors.ts'
 import { decodePosition, eventKey, filterPart, kindOf, ownRange, segmentKey, streamKey } from '../layout.ts'
 import type { LevelStorage, Range } from '../storage.ts'
 import { filterHash } from './filter.ts'
@@ -264,8 +264,8 @@ export function onlyDamage(act: () => void, tell: (message: string) => void): vo
   try {
     act()
   } catch (error) {
-    if ((error as Partial<LedgerError>).code !== 'damaged') throw error
-    tell((error as LedgerError).message)
+    if (!isDamage(error)) throw error
+    tell(error.message)
   }
 }
 
